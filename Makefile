@@ -1,0 +1,37 @@
+# Each target sets up what it needs in .venv: nothing but Python 3.11, make and git.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export TF_ENABLE_ONEDNN_OPTS ?= 1
+
+.PHONY: help setup check test test-jax test-slow bench demo
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+.venv/.installed: setup.py constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+setup: .venv/.installed ## install everything into .venv
+
+check: setup ## lint, and the fast tests on TensorFlow: under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -m "not model and not jax and not slow and not gpu"
+
+test: check ## check, every named model, small runs end to end: under 15 minutes
+	$(BIN)/python -m pytest -m "model and not slow and not gpu"
+
+test-jax: setup ## layers, models and search on JAX
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not slow and not gpu" \
+	    tests/zoo tests/search
+
+test-slow: setup ## long runs and kills
+	$(BIN)/python -m pytest -m slow
+
+bench: setup ## the benchmarks; results in benches/RESULTS.md
+	for bench in benches/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+demo: setup ## clips -> search -> training -> evaluation -> prediction, in minutes
+	$(BIN)/python -m search.demo --out=demo

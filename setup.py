@@ -1,0 +1,36 @@
+"""Package metadata. Pinned versions are in constraints.txt, tools in pyproject.toml."""
+
+from setuptools import find_packages, setup
+
+JAX = ["jax>=0.10", "jaxlib>=0.10"]
+
+setup(
+    name="video-zoo",
+    version="0.1.0.dev0",
+    description="Searched video networks, and the searches that find them, on Keras 3",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["zoo*", "search*", "datasets*"]), "zoo.configs"],
+    # The configs travel in the wheel as data of a package; `gin/` itself must not be
+    # one, or it would shadow the gin library.
+    package_dir={"zoo.configs": "gin"},
+    package_data={"zoo.configs": ["*.gin", "*/*.gin"]},
+    install_requires=[
+        "absl-py>=2.1",
+        "av>=14",
+        "gin-config>=0.5",
+        "importlib_resources>=6",  # tensorflow-datasets imports it, undeclared.
+        "keras>=3.12",
+        "keras-tuner>=1.4.8",
+        "matplotlib>=3.9",
+        "numpy>=2",
+        "tensorboard>=2.20",  # keras-tuner imports it on TensorFlow, undeclared.
+        "tensorflow>=2.20",
+        "tensorflow-datasets>=4.9.9",
+    ],
+    extras_require={
+        "dev": ["pytest>=8", "ruff>=0.12", "pre-commit>=4", "psutil>=6", *JAX],
+        "jax": JAX,
+        "gpu": ["tensorflow[and-cuda]>=2.20"],
+    },
+)

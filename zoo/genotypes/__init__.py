@@ -1,0 +1,27 @@
+"""Architectures as data: frozen dataclasses, standard library only.
+
+`FOUND` holds the published architectures by name, `FAMILIES` the genotype classes.
+"""
+
+from zoo.genotypes.base import ClipSpec, Cost, Genotype, check, parse_object
+from zoo.genotypes.found import tiny_video
+from zoo.genotypes.tiny_video import TinyVideoGenotype
+
+__all__ = ["FAMILIES", "FOUND", "ClipSpec", "Cost", "Genotype", "from_json"]
+
+FAMILIES: dict[str, type[Genotype]] = {
+    genotype_class.family: genotype_class for genotype_class in [TinyVideoGenotype]
+}
+FOUND: dict[str, Genotype] = {**tiny_video.FOUND}
+
+
+def from_json(text: str) -> Genotype:
+    """Reads a genotype of any family from its canonical JSON.
+
+    Raises:
+        ValueError: The text is no JSON, names no known family, or is invalid.
+    """
+    family = parse_object(text).get("family")
+    known = isinstance(family, str) and family in FAMILIES
+    check(known, "genotype family", f"one of {sorted(FAMILIES)}", family)
+    return FAMILIES[family].from_json(text)

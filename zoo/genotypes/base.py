@@ -1,0 +1,169 @@
+"""What every genotype has: frozen fields, one JSON form, and a cost on paper."""
+
+import abc
+import dataclasses
+import functools
+import json
+import types
+import typing
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    """The clip a network reads: its frames, their rate, and their size.
+
+    Args:
+        frames: Number of frames.
+        rate: Frames per second of the video's own time.
+        height: Pixels.
+        width: Pixels.
+    """
+
+    frames: int
+    rate: float
+    height: int
+    width: int
+
+    def __post_init__(self):
+        check_whole(self.frames, "frames")
+        check_whole(self.height, "height")
+        check_whole(self.width, "width")
+        check(self.rate > 0, "rate", "above 0 frames per second", self.rate)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of one RGB clip: (frames, height, width, 3)."""
+        return (self.frames, self.height, self.width, 3)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network costs, on paper or measured.
+
+    Args:
+        parameters: Trainable weights.
+        macs: Multiply-accumulate operations of its convolutions, dense layers and
+            attention products, for one clip.
+        activation_bytes: Outputs of all its layers in float32, for one clip.
+        latency_ms: Measured milliseconds for one clip; None where not measured.
+    """
+
+    parameters: int
+    macs: int
+    activation_bytes: int
+    latency_ms: float | None = None
+
+    def memory(self, batch_size: int = 1) -> int:
+        """Bytes of one training step: weights, gradients, momentum, activations."""
+        return 12 * self.parameters + batch_size * self.activation_bytes
+
+
+class Genotype(abc.ABC):
+    """Base of the frozen dataclasses that each describe one network.
+
+    A subclass sets `family` and `version`, checks its fields in `__post_init__`, and
+    gives `clip_spec` and `cost(num_classes)`. Its canonical JSON is the only form in
+    which a genotype travels.
+    """
+
+    family: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    @property
+    @abc.abstractmethod
+    def clip_spec(self) -> ClipSpec:
+        """The clip the network reads."""
+
+    @abc.abstractmethod
+    def cost(self, num_classes: int) -> Cost:
+        """The network's cost on paper, equal to that of the built model."""
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces, `family` and `version` beside."""
+        fields = {**_encode(self), "family": self.family, "version": self.version}
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError: The text is no JSON, or of another family or version, or its
+                fields are missing, unknown, of a wrong type or out of range.
+        """
+        fields = parse_object(text)
+        for name in ("family", "version"):
+            expected, given = getattr(cls, name), fields.pop(name, None)
+            check(given == expected, f"genotype {name}", repr(expected), given)
+        return _decode_class(cls, fields, "genotype")
+
+
+def check(valid: bool, name: str, rule: str, value: object) -> None:
+    """Raises ValueError, in the project's one form, unless `valid`."""
+    if not valid:
+        raise ValueError(f"`{name}` must be {rule}. Got: {value!r}")
+
+
+def check_whole(value: object, name: str, least: int = 1) -> None:
+    """Raises ValueError unless `value` is a whole number of at least `least`."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    rule = f"a whole number of at least {least}"
+    check(whole and value >= least, name, rule, value)
+
+
+def parse_object(text: str) -> dict:
+    """Reads a JSON object from text; ValueError where it is none."""
+    try:
+        fields = json.loads(text)
+    except (json.JSONDecodeError, TypeError) as error:
+        shown = text if len(str(text)) < 80 else f"{text[:77]}..."
+        raise ValueError(f"`genotype` must be JSON ({error}). Got: {shown!r}") from None
+    check(isinstance(fields, dict), "genotype", "a JSON object", fields)
+    return fields
+
+
+# Reading annotations costs more than all else here, and a search reads thousands.
+@functools.cache
+def _hints(cls: type) -> dict[str, object]:
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+def _encode(value: object) -> object:
+    if dataclasses.is_dataclass(value):
+        # An int in a float field must not give another text than the equal float.
+        return {
+            name: float(item) if hint is float else _encode(item)
+            for name, hint in _hints(type(value)).items()
+            for item in [getattr(value, name)]
+        }
+    if isinstance(value, tuple):
+        return [_encode(item) for item in value]
+    return value
+
+
+def _decode_class(cls: type, fields: dict, place: str) -> object:
+    hints = _hints(cls)
+    rule = f"the fields of {cls.__name__}: {', '.join(sorted(hints))}"
+    check(set(fields) == set(hints), place, rule, sorted(fields))
+    return cls(**{k: _decode(hints[k], v, f"{place}.{k}") for k, v in fields.items()})
+
+
+def _decode(hint: object, value: object, place: str) -> object:
+    if isinstance(hint, types.UnionType):
+        if value is None:
+            return None
+        hint = typing.get_args(hint)[0]
+    if typing.get_origin(hint) is tuple:
+        check(isinstance(value, list), place, "a list", value)
+        item = typing.get_args(hint)[0]
+        return tuple(_decode(item, v, f"{place}[{i}]") for i, v in enumerate(value))
+    if dataclasses.is_dataclass(hint):
+        check(isinstance(value, dict), place, "an object", value)
+        return _decode_class(hint, value, place)
+    if hint is float and type(value) is int:
+        value = float(value)
+    check(type(value) is hint, place, f"of type {hint.__name__}", value)
+    return value

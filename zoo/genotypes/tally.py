@@ -1,0 +1,97 @@
+"""Adds up, layer by layer and on paper, what a network costs."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Self
+
+from zoo.genotypes.base import Cost
+
+
+@dataclass(frozen=True)
+class Features:
+    """Shape of a feature map, without the batch."""
+
+    frames: int
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def places(self) -> int:
+        """Positions in time and space."""
+        return self.frames * self.height * self.width
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.places * self.channels
+
+    def strided(self, frames: int = 1, size: int = 1) -> Self:
+        """The shape after strides over time and over space, with SAME padding."""
+        return Features(
+            math.ceil(self.frames / frames),
+            math.ceil(self.height / size),
+            math.ceil(self.width / size),
+            self.channels,
+        )
+
+    def with_channels(self, channels: int) -> Self:
+        """The same places with other channels."""
+        return dataclasses.replace(self, channels=channels)
+
+
+class Tally:
+    """Running totals of parameters, operations and outputs, one method per layer.
+
+    Each method takes the shape that its layer puts out, and counts in it the layers
+    that `zoo/layers` and the builders make of it: batch norm and activation are layers.
+    """
+
+    def __init__(self):
+        self.parameters = 0
+        self.macs = 0
+        self.elements = 0
+
+    def conv(self, output: Features, kernel: int, norm: bool, activate: bool):
+        """A convolution without bias; `kernel` is its elements per output channel."""
+        self.parameters += kernel * output.channels
+        self.macs += kernel * output.size
+        self.elements += output.size * (1 + norm + activate)
+        if norm:
+            self.parameters += 2 * output.channels
+
+    def output(self, output: Features):
+        """A layer without weights: a pool, a sum, an activation."""
+        self.elements += output.size
+
+    def gate(self, output: Features, units: tuple[int, ...]):
+        """A product with dense layers of `units` over the averaged features."""
+        widths = (output.channels, *units)
+        for fan_in, fan_out in zip(widths[:-1], widths[1:], strict=True):
+            self.dense(fan_in, fan_out)
+        self.elements += output.channels + output.size
+
+    def non_local(self, output: Features, bottleneck: int, pooled: Features):
+        """Wang et al.'s layer: three 1x1 convolutions, attention, a fourth, a sum."""
+        channels, places, keys = output.channels, output.places, pooled.places
+        self.parameters += 4 * channels * bottleneck + 2 * channels
+        self.macs += 4 * places * channels * bottleneck
+        self.macs += 2 * places * keys * bottleneck
+        self.elements += 4 * places * bottleneck + 2 * keys * bottleneck
+        self.elements += 2 * places * keys + 3 * output.size
+
+    def dense(self, fan_in: int, fan_out: int, rows: int = 1):
+        """A dense layer with bias."""
+        self.parameters += (fan_in + 1) * fan_out
+        self.macs += rows * fan_in * fan_out
+        self.elements += rows * fan_out
+
+    def head(self, features: Features, num_classes: int):
+        """The average over all places, dropout, a dense layer."""
+        self.elements += 2 * features.channels
+        self.dense(features.channels, num_classes)
+
+    def cost(self) -> Cost:
+        """The totals, with four bytes an element."""
+        return Cost(self.parameters, self.macs, 4 * self.elements)
