@@ -1,0 +1,1 @@
+"""Layers over clips of (batch, time, height, width, channels), in `keras.ops` only."""

@@ -1,0 +1,1 @@
+"""The families, one per file: `build(genotype, ...)` gives a `keras.Model`."""

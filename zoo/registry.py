@@ -1,0 +1,123 @@
+"""Which function builds which genotype, and the models by name."""
+
+import difflib
+import fnmatch
+from collections.abc import Callable
+
+import keras
+
+from zoo.genotypes import FOUND, Genotype, TinyVideoGenotype
+from zoo.models import tiny_video
+
+BUILDERS: dict[type[Genotype], Callable[..., keras.Model]] = {
+    TinyVideoGenotype: tiny_video.build,
+}
+# What training taught about a genotype's parts; families without such gates are absent.
+FEEDBACK: dict[type[Genotype], Callable[[keras.Model], dict[str, float]]] = {}
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names of the published models, by a shell pattern such as "tvn*"."""
+    return sorted(fnmatch.filter(FOUND, pattern))
+
+
+def build(
+    genotype: Genotype,
+    input_shape: tuple[int, int, int, int] | None = None,
+    num_classes: int = 400,
+    weights: str | None = None,
+    include_top: bool = True,
+    **options,
+) -> keras.Model:
+    """Builds the network that a genotype means.
+
+    Args:
+        genotype: Of any family.
+        input_shape: (frames, height, width, 3); None is the genotype's own clip.
+        num_classes: Width of the classifier.
+        weights: Path of a `.weights.h5` file to load, or None for a new network.
+        include_top: Whether to end with the classifier; without it the network puts
+            out its last features, (batch, frames, height, width, channels).
+        **options: The family's own; see the `build` of its file in `zoo/models`.
+
+    Raises:
+        ValueError: There is no such family, or an argument is not what it must be.
+    """
+    if type(genotype) not in BUILDERS:
+        known = [genotype_class.__name__ for genotype_class in BUILDERS]
+        raise ValueError(f"`genotype` must be one of {known}. Got: {genotype!r}")
+    builder = BUILDERS[type(genotype)]
+    model = builder(genotype, input_shape, num_classes, include_top, **options)
+    if weights is not None:
+        from zoo.weights import load  # Reads files, so only for those who ask.
+
+        load(model, weights)
+    return model
+
+
+def find(name: str) -> Genotype:
+    """The published genotype of that name.
+
+    Raises:
+        ValueError: There is none; the nearest names are listed.
+    """
+    if name not in FOUND:
+        near = difflib.get_close_matches(name, FOUND, cutoff=0.5) or sorted(FOUND)
+        raise ValueError(f"`name` must be a model such as {near}. Got: {name!r}")
+    return FOUND[name]
+
+
+def create(name: str, **options) -> keras.Model:
+    """Builds a published network by name; `**options` are those of `build`."""
+    return build(find(name), **options)
+
+
+def named(name: str) -> Callable[..., keras.Model]:
+    """The function that `zoo.<name>` is."""
+
+    def model(
+        num_classes: int = 400,
+        input_shape: tuple[int, int, int, int] | None = None,
+        weights: str | None = None,
+        include_top: bool = True,
+        **options,
+    ) -> keras.Model:
+        return build(
+            genotype, input_shape, num_classes, weights, include_top, **options
+        )
+
+    genotype = find(name)
+    spec = genotype.clip_spec
+    model.__name__ = model.__qualname__ = name
+    model.__doc__ = (
+        f"Builds {name}, a {type(genotype).__name__} published by its authors.\n\n"
+        f"It reads {spec.frames} frames of {spec.height}x{spec.width} pixels at "
+        f"{spec.rate:g} a second. Arguments are those of `zoo.build`."
+    )
+    return model
+
+
+def endpoints(model: keras.Model) -> list[str]:
+    """Names of a network's feature maps, from its input on.
+
+    By the project's convention they are the layers whose names have no underscore.
+    """
+    names = [layer.name for layer in model.layers]
+    return [name for name in names if "_" not in name and name not in ("clip", "head")]
+
+
+def features(model: keras.Model, names: list[str] | None = None) -> keras.Model:
+    """A model with the same weights that puts out feature maps by name.
+
+    Args:
+        model: Any network of the zoo.
+        names: Which of `endpoints(model)`; None is all.
+
+    Returns:
+        Model from the clip to a dict of (batch, frames, height, width, channels).
+    """
+    known = endpoints(model)
+    names = known if names is None else list(names)
+    if not names or not set(names) <= set(known):
+        raise ValueError(f"`names` must be some of {known}. Got: {names}")
+    return keras.Model(model.input, {n: model.get_layer(n).output for n in names})
