@@ -1,0 +1,215 @@
+"""The embedded data set: shapes whose action only motion can tell.
+
+NumPy only, seeded, no download. It renders straight at the clip a model wants.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from datasets import shapes
+from datasets.order import (
+    SPLITS,
+    check_request,
+    check_split,
+    draws,
+    training_order,
+)
+
+TASKS = ("single", "multi")
+SEGMENT_SECONDS = 2.0
+# Normal numbers are slow to draw: clips take theirs from a random place in this pool.
+_NOISE = np.random.default_rng(0).standard_normal(1 << 21, "float32")
+
+
+class MovingShapes:
+    """Clip source of shapes that move, turn, grow, bounce, circle, shake or blink.
+
+    One frame says nothing about the action: its distribution of place, angle, size and
+    colour is the same for all. Actions unfold in seconds, whatever the clip's rate.
+
+    With `task="multi"` a video lasts `seconds`, shows several shapes at once, and each
+    changes its action every 2 seconds. A clip is labelled with the actions it shows
+    for at least half a second, or a quarter of the clip if that is shorter.
+
+    Args:
+        task: "single" label, or "multi".
+        videos_per_class: Training videos for each action; validation and test have a
+            quarter of it each.
+        actions: The classes; all of `shapes.ACTIONS` by default.
+        seconds: Length of a video; 2 by default, 8 where multi-label.
+        noise: Largest standard deviation of a video's pixel noise.
+        seed: Another seed is another data set.
+    """
+
+    def __init__(
+        self,
+        task: str = "single",
+        videos_per_class: int = 100,
+        actions: tuple[str, ...] | None = None,
+        seconds: float | None = None,
+        noise: float = 0.06,
+        seed: int = 0,
+    ):
+        self.classes = tuple(shapes.ACTIONS if actions is None else actions)
+        unknown = sorted(set(self.classes) - set(shapes.ACTIONS))
+        if unknown or len(self.classes) < 2:
+            known = ", ".join(shapes.ACTIONS)
+            raise ValueError(
+                f"`actions` must be two or more of {known}. Got: {actions}"
+            )
+        if task not in TASKS:
+            raise ValueError(f"`task` must be one of {', '.join(TASKS)}. Got: {task!r}")
+        if videos_per_class < 1:
+            rule = "`videos_per_class` must be at least 1"
+            raise ValueError(f"{rule}. Got: {videos_per_class}")
+        self.task = task
+        self.videos_per_class = videos_per_class
+        self.seconds = (
+            (2.0 if task == "single" else 8.0) if seconds is None else seconds
+        )
+        self.noise = noise
+        self.seed = seed
+
+    def size(self, split: str) -> int:
+        """Number of videos in a split."""
+        check_split(split)
+        each = self.videos_per_class
+        return len(self.classes) * (each if split == "train" else max(1, each // 4))
+
+    def batches(
+        self,
+        clip_spec,
+        split: str,
+        batch_size: int,
+        seed: int = 0,
+        start: int = 0,
+    ) -> "Batches":
+        """Batches of clips: endless and shuffled in "train", else one pass in order.
+
+        Args:
+            clip_spec: Frames, rate, height and width of a clip.
+            split: "train", "validation" or "test".
+            batch_size: Clips a batch; the last one of a pass may be short.
+            seed: Of the order and of where clips start.
+            start: Batches to skip, for an exact resume.
+        """
+        check_request(split, batch_size, start)
+        return Batches(self, clip_spec, split, batch_size, seed, start)
+
+    def clip(self, clip_spec, split: str, index: int, start: float | None = None):
+        """Renders one clip of a video, the centre one unless `start` says otherwise.
+
+        Args:
+            clip_spec: Frames, rate, height and width.
+            split: "train", "validation" or "test".
+            index: Of the video in its split.
+            start: Seconds into the video.
+
+        Returns:
+            The clip, float32 (frames, height, width, 3) in [0, 1], and its label.
+        """
+        duration = clip_spec.frames / clip_spec.rate
+        start = max(0, self.seconds - duration) / 2 if start is None else start
+        times = start + np.arange(clip_spec.frames) / clip_spec.rate
+        rng = np.random.default_rng((self.seed, SPLITS.index(split), index))
+        image = shapes.background(rng, clip_spec.height, clip_spec.width)
+        strength = rng.uniform(0, self.noise)
+        frames, shown = np.repeat(image[None], len(times), axis=0), 0
+        for actions in self._script(rng, index):
+            pose, counts = self._perform(rng, actions, times)
+            _paint(frames, rng, pose)
+            shown += counts / clip_spec.rate
+        _add_noise(frames, strength, rng)
+        return frames, self._label(shown, duration)
+
+    def key(self, split: str, index: int) -> str:
+        """Name of a video."""
+        return f"moving_shapes/{split}/{index:05d}"
+
+    def _script(self, rng: np.random.Generator, index: int) -> list[np.ndarray]:
+        """For each shape in the video, its actions in turn, as class numbers."""
+        if self.task == "single":
+            return [np.array([index % len(self.classes)])]
+        segments = max(1, round(self.seconds / SEGMENT_SECONDS))
+        return list(
+            rng.integers(len(self.classes), size=(rng.integers(1, 4), segments))
+        )
+
+    def _perform(
+        self, rng: np.random.Generator, actions: np.ndarray, times: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """One shape's pose over time, and the frames for which it shows each class."""
+        segment = (times // SEGMENT_SECONDS).astype(int) % len(actions)
+        pose = {}
+        for place, action in enumerate(actions):
+            part = shapes.pose(rng, self.classes[action], times)
+            if not pose:
+                pose = part
+            else:
+                pose = {k: np.where(segment == place, part[k], pose[k]) for k in pose}
+        return pose, np.bincount(actions[segment], minlength=len(self.classes))
+
+    def _label(self, shown: np.ndarray, duration: float) -> np.ndarray:
+        if self.task == "single":
+            return np.int32(shown.argmax())
+        return (shown >= min(0.5, duration / 4)).astype("float32")
+
+
+class Batches:
+    """Iterable of batches; each new iteration starts again, at `start`."""
+
+    def __init__(self, source, clip_spec, split, batch_size, seed, start):
+        self.source = source
+        self.clip_spec = clip_spec
+        self.split = split
+        self.batch_size = batch_size
+        self.seed = seed
+        self.start = start
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
+        size, first = self.source.size(self.split), self.start * self.batch_size
+        if self.split != "train":
+            for low in range(first, size, self.batch_size):
+                yield self._evaluated(range(low, min(low + self.batch_size, size)))
+            return
+        order = training_order(size, self.seed, first)
+        while True:
+            yield self._stack(
+                [self._drawn(*next(order)) for _ in range(self.batch_size)]
+            )
+
+    def _drawn(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+        start = draws(self.seed, epoch, index).uniform(0, self.source.seconds)
+        return self.source.clip(self.clip_spec, self.split, index, start)
+
+    def _evaluated(self, indices: range) -> tuple[np.ndarray, ...]:
+        clips = [self.source.clip(self.clip_spec, self.split, i) for i in indices]
+        return *self._stack(clips), np.array(
+            [self.source.key(self.split, i) for i in indices]
+        )
+
+    def _stack(self, clips: list) -> tuple[np.ndarray, np.ndarray]:
+        frames, labels = zip(*clips, strict=True)
+        return np.stack(frames), np.stack(labels)
+
+
+def _paint(frames: np.ndarray, rng: np.random.Generator, pose: dict) -> None:
+    """Paints a shape into (frames, height, width, 3) frames, in its two colours."""
+    colours = shapes.contrasting(rng, frames[0].mean(axis=(0, 1)))[pose["colour"] % 2]
+    shape = rng.integers(len(shapes.SHAPES))
+    height, width = frames.shape[1:3]
+    rows, columns, alpha = shapes.coverage(shape, pose, height, width)
+    frame, y, x = np.nonzero(alpha)  # A fifth of the pixels, so the rest costs nothing.
+    place = (frame * height + rows[frame, y]) * width + columns[frame, x]
+    pixels = frames.reshape(-1, 3)
+    under = pixels.take(place, axis=0)
+    pixels[place] = under + alpha[frame, y, x, None] * (colours[frame] - under)
+
+
+def _add_noise(frames: np.ndarray, strength: float, rng: np.random.Generator) -> None:
+    for part in np.array_split(frames, -(-frames.size // _NOISE.size)):
+        where = int(rng.integers(_NOISE.size - part.size + 1))
+        noise = _NOISE[where : where + part.size].reshape(part.shape)
+        part += np.float32(strength) * noise
+    np.clip(frames, 0, 1, out=frames)

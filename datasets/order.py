@@ -1,0 +1,49 @@
+"""The order in which clips come, and the generators of their random draws.
+
+NumPy only. Everything is a function of (seed, epoch, index), so a run that resumes
+skips what it has seen without reading it.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+SPLITS = ("train", "validation", "test")
+
+
+def check_split(split: str) -> None:
+    """Raises ValueError unless `split` is one of the three."""
+    if split not in SPLITS:
+        rule = f"one of {', '.join(SPLITS)}"
+        raise ValueError(f"`split` must be {rule}. Got: {split!r}")
+
+
+def check_request(split: str, batch_size: int, start: int) -> None:
+    """Raises ValueError unless a source can give such batches."""
+    check_split(split)
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Got: {batch_size}")
+    if start < 0:
+        raise ValueError(f"`start` must be at least 0. Got: {start}")
+
+
+def draws(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """Generator of all random draws of one clip."""
+    return np.random.default_rng((seed, epoch, index))
+
+
+def training_order(size: int, seed: int, start: int = 0) -> Iterator[tuple[int, int]]:
+    """Endless (epoch, index): each epoch holds every index once, shuffled anew.
+
+    Args:
+        size: Number of videos.
+        seed: Of the shuffles.
+        start: Clips to skip.
+    """
+    epoch, skipped = divmod(start, size)
+    while True:
+        # One number more than `draws`: the two never share a stream.
+        order = np.random.default_rng((seed, epoch, 0, size)).permutation(size)
+        for index in order[skipped:]:
+            yield epoch, int(index)
+        epoch, skipped = epoch + 1, 0

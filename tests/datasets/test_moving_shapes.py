@@ -1,0 +1,108 @@
+import itertools
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from datasets.moving_shapes import MovingShapes
+from zoo.genotypes.base import ClipSpec
+
+SPEC = ClipSpec(frames=6, rate=8, height=24, width=32)
+
+
+def take(count, *args, source=None, **kwargs):
+    batches = (source or MovingShapes()).batches(SPEC, *args, **kwargs)
+    return list(itertools.islice(batches, count))
+
+
+def test_gives_the_clips_a_model_wants():
+    (clip, label), *_ = take(1, "train", 3)
+    assert clip.shape == (3, 6, 24, 32, 3)
+    assert clip.dtype == np.float32
+    assert 0 <= clip.min() < clip.max() <= 1
+    assert label.dtype == np.int32
+    assert label.shape == (3,)
+
+
+def test_evaluation_is_one_pass_with_keys_and_a_short_last_batch():
+    source = MovingShapes(videos_per_class=5)
+    batches = list(source.batches(SPEC, "validation", 5))
+    assert [len(clip) for clip, _, _ in batches] == [5, 5, 2]
+    labels = np.concatenate([label for _, label, _ in batches])
+    np.testing.assert_array_equal(np.bincount(labels), 1)
+    assert batches[0][2][1] == "moving_shapes/validation/00001"
+
+
+def test_resume_gives_the_same_batches():
+    source = MovingShapes(videos_per_class=1)
+    whole = take(8, "train", 5, source=source)
+    resumed = take(3, "train", 5, start=5, source=source)
+    for expected, given in zip(whole[5:], resumed, strict=True):
+        np.testing.assert_array_equal(expected[0], given[0])
+        np.testing.assert_array_equal(expected[1], given[1])
+
+
+def test_epochs_and_seeds_show_other_moments():
+    source = MovingShapes(videos_per_class=1, actions=("grow", "shrink"))
+    epochs = [clip for clip, _ in take(3, "train", 2, source=source)]
+    other = take(1, "train", 2, source=source, seed=1)[0][0]
+    means = [tuple(np.sort(clip.mean(axis=(1, 2, 3, 4)))) for clip in [*epochs, other]]
+    assert len(set(means)) == 4
+
+
+def test_splits_and_seeds_differ():
+    clips = [MovingShapes().clip(SPEC, split, 0)[0] for split in ("train", "test")]
+    clips.append(MovingShapes(seed=1).clip(SPEC, "train", 0)[0])
+    assert all(np.abs(a - b).max() > 0.1 for a, b in itertools.combinations(clips, 2))
+
+
+def test_actions_unfold_in_seconds_whatever_the_rate():
+    source = MovingShapes(noise=0)
+    fast = source.clip(ClipSpec(9, 8, 32, 32), "train", 1, start=0.5)[0]
+    slow = source.clip(ClipSpec(3, 2, 32, 32), "train", 1, start=0.5)[0]
+    np.testing.assert_allclose(fast[::4], slow, atol=1e-6)
+
+
+def test_two_frames_show_the_direction():
+    source = MovingShapes(noise=0, actions=("move_left", "move_right"))
+    for index, sign in enumerate((1, -1)):
+        clip, label = source.clip(ClipSpec(2, 12, 64, 64), "train", index)
+        assert label == index
+        back = [
+            np.abs(np.roll(clip[1], shift, axis=1) - clip[0]).sum()
+            for shift in (2 * sign, -2 * sign)
+        ]
+        assert back[0] < back[1]
+
+
+def test_multi_label_clips_name_what_they_show():
+    source = MovingShapes(task="multi", noise=0)
+    whole = ClipSpec(frames=32, rate=4, height=16, width=16)
+    labels = np.stack([source.clip(whole, "train", i)[1] for i in range(30)])
+    assert labels.dtype == np.float32
+    assert set(np.unique(labels)) == {0, 1}
+    assert (labels.sum(axis=1) > 1).mean() > 0.8
+    part = ClipSpec(frames=4, rate=4, height=16, width=16)
+    parts = np.stack([source.clip(part, "train", i, start=0)[1] for i in range(30)])
+    assert (parts <= labels).all()
+    assert parts.sum() < labels.sum()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"actions": ("grow",)}, "actions"),
+        ({"actions": ("grow", "fly")}, "actions"),
+        ({"task": "both"}, "task"),
+        ({"videos_per_class": 0}, "videos_per_class"),
+    ],
+)
+def test_rejects_nonsense(arguments, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be"):
+        MovingShapes(**arguments)
+
+
+def test_needs_numpy_alone():
+    check = "import sys, datasets.moving_shapes; assert 'keras' not in sys.modules"
+    subprocess.run([sys.executable, "-c", check], check=True)

@@ -1,0 +1,41 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from datasets.order import check_request, draws, training_order
+
+
+def first(count, *args):
+    return list(itertools.islice(training_order(*args), count))
+
+
+def test_each_epoch_holds_every_index_once_in_another_order():
+    order = first(30, 10, 0)
+    epochs = [[index for epoch, index in order if epoch == e] for e in range(3)]
+    assert all(sorted(indices) == list(range(10)) for indices in epochs)
+    assert len({tuple(indices) for indices in epochs}) == 3
+
+
+def test_start_skips_exactly():
+    assert first(20, 7, 3)[13:] == first(7, 7, 3, 13)
+
+
+def test_seed_changes_order_and_draws():
+    assert first(10, 10, 0) != first(10, 10, 1)
+    values = {draws(*key).random() for key in itertools.product(range(3), repeat=3)}
+    assert len(values) == 27
+    assert draws(0, 1, 2).random() == np.random.default_rng((0, 1, 2)).random()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("dev", 1, 0), "split"),
+        (("train", 0, 0), "batch_size"),
+        (("test", 1, -1), "start"),
+    ],
+)
+def test_rejects_a_request_no_source_can_serve(arguments, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be"):
+        check_request(*arguments)
