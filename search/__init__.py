@@ -1,0 +1,1 @@
+"""Searches for architectures: spaces, budgets, evolution on keras-tuner."""

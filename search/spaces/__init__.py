@@ -1,0 +1,1 @@
+"""What architectures a search may propose: one class per family, no Keras."""
