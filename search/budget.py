@@ -1,0 +1,131 @@
+"""What a network may cost, judged on paper first and on the machine after."""
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.genotypes.base import Cost, Genotype, check
+
+SAMPLES = 10_000
+UNITS = {"memory": " bytes", "latency_ms": " ms"}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits that a network must keep to; None is no limit.
+
+    Where the latency is not measured yet, its least value is judged: no machine makes
+    more than `macs_per_second`, so what would need too long at twice that rate (it may
+    have been measured on a busy machine) is refused without being built. Without
+    `macs_per_second` only a measured latency is judged.
+
+    Args:
+        parameters: Trainable weights.
+        macs: Multiply-accumulates for one clip.
+        memory: Bytes of a training step of `batch_size` clips; None is all memory of
+            this machine.
+        latency_ms: Milliseconds for one clip.
+        batch_size: Clips of a training step; None is one, or in `search.run` that of
+            the proxy training.
+        macs_per_second: What `zoo.cost.matmul_rate` measures; `search.run` fills it in
+            once and keeps it with the search.
+    """
+
+    parameters: float | None = None
+    macs: float | None = None
+    memory: float | None = None
+    latency_ms: float | None = None
+    batch_size: int | None = None
+    macs_per_second: float | None = None
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            valid = value is None or (number and value > 0)
+            check(valid, name, "a number above 0, or None", value)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits there are, by name."""
+        limits = {
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "memory": self.memory or machine_memory(),
+            "latency_ms": self.latency_ms,
+        }
+        return {name: limit for name, limit in limits.items() if limit is not None}
+
+    def quantities(self, cost: Cost) -> dict[str, float]:
+        """What is judged of a cost, by name; the latency only where it is known."""
+        quantities = {
+            "parameters": cost.parameters,
+            "macs": cost.macs,
+            "memory": cost.memory(self.batch_size or 1),
+        }
+        if cost.latency_ms is not None:
+            quantities["latency_ms"] = cost.latency_ms
+        elif self.macs_per_second:
+            quantities["latency_ms"] = 1000 * cost.macs / (2 * self.macs_per_second)
+        return quantities
+
+    def violations(self, cost: Cost) -> dict[str, float]:
+        """Relative excess over every limit that is broken; empty is feasible."""
+        quantities = self.quantities(cost)
+        excess = {
+            name: quantities[name] / limit - 1
+            for name, limit in self.limits.items()
+            if name in quantities
+        }
+        return {name: value for name, value in excess.items() if value > 0}
+
+    def sample(
+        self,
+        draw: Callable[[], Genotype],
+        num_classes: int,
+        accept: Callable[[Genotype], bool] = lambda genotype: True,
+    ) -> Genotype | None:
+        """The first of 10,000 draws that keeps the budget on paper and is accepted.
+
+        Returns:
+            It, or None where some kept the budget and none of them was accepted.
+
+        Raises:
+            ValueError: None kept the budget; the smallest of each quantity is told.
+        """
+        smallest, feasible = {}, False
+        for _ in range(SAMPLES):
+            genotype = draw()
+            cost = genotype.cost(num_classes)
+            if not self.violations(cost):
+                feasible = True
+                if accept(genotype):
+                    return genotype
+            for name, value in self.quantities(cost).items():
+                smallest[name] = min(value, smallest.get(name, value))
+        if feasible:
+            return None
+        raise ValueError(self._unmet(smallest))
+
+    def _unmet(self, smallest: dict[str, float]) -> str:
+        found = [
+            f"{name} {smallest[name]:,.4g} (limit {limit:,.4g}{UNITS.get(name, '')})"
+            for name, limit in self.limits.items()
+            if name in smallest
+        ]
+        return (
+            "`budget` must be one that networks of the space can meet. Got: none of "
+            f"{SAMPLES:,} samples meets it; the smallest of each: {', '.join(found)}"
+        )
+
+
+@functools.cache
+def machine_memory() -> int:
+    """Bytes of memory that this process may have."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in ("memory.max", "memory/memory.limit_in_bytes"):
+        limit = Path("/sys/fs/cgroup", path)
+        if limit.exists() and limit.read_text().strip().isdigit():
+            memory = min(memory, int(limit.read_text()))
+    return memory
