@@ -92,4 +92,3 @@ def _fill_norm(layer) -> None:
 
 def _assign(weight, values: np.ndarray) -> None:
     weight.assign(values.reshape(weight.shape).astype("float32"))
-

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.fusing import fuse
 from zoo.genotypes.base import Cost
 
 
@@ -59,7 +60,12 @@ def latency_ms(
 
 
 def compiled(model: keras.Model) -> Callable:
-    """The network's inference as one compiled function of a batch of clips."""
+    """The network's inference as one compiled function of a batch of clips.
+
+    Norms are merged into convolutions first; see `zoo.fusing`. The function holds a
+    copy of the weights, so later training does not change it.
+    """
+    model = fuse(model)
     if keras.backend.backend() == "jax":
         import jax  # Only where it is the backend.
 
@@ -85,7 +91,7 @@ def matmul_rate(size: int = 2048, seconds: float = 0.5) -> float:
 
 def _median_ms(call: Callable[[], object], seconds: float, least: int) -> float:
     for _ in range(2):
-        keras.ops.convert_to_numpy(call())
+        _wait(call())
     times = []
     start = time.perf_counter()
     while len(times) < least or time.perf_counter() - start < seconds:

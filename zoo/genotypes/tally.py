@@ -1,6 +1,7 @@
 """Adds up, layer by layer and on paper, what a network costs."""
 
 import dataclasses
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Self
@@ -68,7 +69,7 @@ class Tally:
     def gate(self, output: Features, units: tuple[int, ...]):
         """A product with dense layers of `units` over the averaged features."""
         widths = (output.channels, *units)
-        for fan_in, fan_out in zip(widths[:-1], widths[1:], strict=True):
+        for fan_in, fan_out in itertools.pairwise(widths):
             self.dense(fan_in, fan_out)
         self.elements += output.channels + output.size
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from zoo.genotypes.base import ClipSpec, Cost, Genotype, check, check_whole
+from zoo.genotypes.plans.tiny_video import Instance, merged, tally_resampled, unfold
 from zoo.genotypes.tally import Features, Tally
 
 ACTIVATIONS = ("relu", "hard_swish")
@@ -116,98 +117,6 @@ class TinyVideoBlock:
 
 
 @dataclass(frozen=True)
-class Instance:
-    """One of a block's repeats, with the rules of the released code worked out."""
-
-    name: str
-    block: TinyVideoBlock
-    input: Features
-    spatial: SpatialLayer | None
-    temporal: TemporalLayer | None
-
-    @property
-    def lead(self) -> bool:
-        """Whether it begins with a 1x1 convolution to the block's width."""
-        convolves = self.spatial and self.spatial.type in ("conv", "depthwise")
-        return self.block.inverted or bool(convolves)
-
-    @property
-    def after_lead(self) -> Features:
-        """Shape that enters the spatial layer."""
-        return self.input.with_channels(self.block.width) if self.lead else self.input
-
-    @property
-    def after_spatial(self) -> Features:
-        """Shape that enters the temporal layer."""
-        return self.after_lead.strided(size=self.spatial.stride if self.spatial else 1)
-
-    @property
-    def after_temporal(self) -> Features:
-        """Shape that enters the expansion."""
-        if self.temporal is None:
-            return self.after_spatial
-        shape = self.after_spatial.strided(frames=self.temporal.stride)
-        return shape.with_channels(
-            self.block.width if self.temporal.type == "conv" else shape.channels
-        )
-
-    @property
-    def output(self) -> Features:
-        """Shape that leaves the instance."""
-        return self.after_temporal.with_channels(self.block.output_channels)
-
-    @property
-    def gated(self) -> Features:
-        """Shape that the squeeze-excite layer and the context gate read."""
-        return self.after_temporal if self.block.inverted else self.output
-
-    @property
-    def skip(self) -> bool:
-        """Whether it has a skip connection: not where it changes the frames."""
-        return self.block.skip and self.output.frames == self.input.frames
-
-    @property
-    def squeeze_units(self) -> int:
-        """Hidden units of the squeeze-excite layer; 0 where there is none."""
-        ratio = self.block.squeeze_ratio
-        return max(int(self.gated.channels * ratio), 8) if ratio > 0 else 0
-
-    @property
-    def pool_size(self) -> int:
-        """Stride of the pool over the keys of the non-local layer."""
-        side = max(self.output.height, self.output.width)
-        return math.ceil(side / self.block.non_local.pooled_size)
-
-    def tally(self, tally: Tally) -> None:
-        """Adds what the instance costs."""
-        if self.lead:
-            tally.conv(self.after_lead, self.input.channels, norm=True, activate=True)
-        if self.spatial:
-            channels = self.after_lead.channels if self.spatial.type == "conv" else 1
-            kernel = self.spatial.kernel**2 * channels
-            _tally_layer(tally, self.spatial, self.after_spatial, kernel)
-        if self.temporal:
-            kernel = self.temporal.kernel * self.after_spatial.channels
-            _tally_layer(tally, self.temporal, self.after_temporal, kernel)
-        if not self.block.inverted:
-            kernel = self.after_temporal.channels
-            tally.conv(self.output, kernel, norm=True, activate=False)
-        if self.squeeze_units:
-            tally.gate(self.gated, (self.squeeze_units, self.gated.channels))
-        if self.block.context_gate:
-            tally.gate(self.gated, (self.gated.channels,))
-        if self.block.inverted:
-            tally.conv(self.output, self.gated.channels, norm=True, activate=False)
-        if self.block.non_local:
-            pooled = self.output.strided(size=self.pool_size)
-            tally.non_local(self.output, self.block.non_local.bottleneck, pooled)
-        if self.skip:
-            tally.conv(self.output, self.input.channels, norm=True, activate=False)
-            tally.output(self.output)
-        tally.output(self.output)
-
-
-@dataclass(frozen=True)
 class TinyVideoGenotype(Genotype):
     """A Tiny Video Network: its input streams and its blocks.
 
@@ -281,7 +190,7 @@ class TinyVideoGenotype(Genotype):
         shapes = {f"stream{i}": shape for i, shape in enumerate(streams)}
         for index, block in enumerate(self.blocks):
             inputs = [shapes[name] for name in self.inputs_of(index)]
-            instances = list(_instances(f"block{index}", block, merged(inputs)))
+            instances = list(unfold(f"block{index}", block, merged(inputs)))
             shapes[f"block{index}"] = instances[-1].output
             yield inputs, instances
 
@@ -295,12 +204,12 @@ class TinyVideoGenotype(Genotype):
         tally = Tally()
         clip = Features(*(input_shape or self.clip_spec.shape))
         for shape in self.stream_shapes(input_shape):
-            _tally_resampled(tally, clip, shape)
+            tally_resampled(tally, clip, shape)
         for inputs, instances in self.block_inputs(input_shape):
             if len(inputs) > 1:
                 for shape in inputs:
                     target = merged(inputs).with_channels(shape.channels)
-                    _tally_resampled(tally, shape, target)
+                    tally_resampled(tally, shape, target)
                 tally.output(merged(inputs))
             for instance in instances:
                 instance.tally(tally)
@@ -323,29 +232,6 @@ class TinyVideoGenotype(Genotype):
         return dataclasses.replace(self, blocks=blocks)
 
 
-def merged(shapes: list[Features]) -> Features:
-    """Shape of feature maps resampled to the smallest among them and concatenated."""
-    return Features(
-        min(shape.frames for shape in shapes),
-        min(shape.height for shape in shapes),
-        min(shape.width for shape in shapes),
-        sum(shape.channels for shape in shapes),
-    )
-
-
-def _instances(name: str, block: TinyVideoBlock, shape: Features) -> Iterator[Instance]:
-    for repeat in range(block.repeats):
-        spatial, temporal = block.spatial, block.temporal
-        if repeat > 0:
-            spatial = spatial and dataclasses.replace(spatial, stride=1)
-            temporal = temporal and dataclasses.replace(temporal, stride=1)
-        if repeat % 2 == 1 or shape.frames == 1:
-            temporal = None
-        instance = Instance(f"{name}_repeat{repeat}", block, shape, spatial, temporal)
-        yield instance
-        shape = instance.output
-
-
 def _simplified(block: TinyVideoBlock, instances: list[Instance]) -> TinyVideoBlock:
     first = instances[0]
     spatial, temporal, non_local = block.spatial, first.temporal, block.non_local
@@ -365,23 +251,6 @@ def _simplified(block: TinyVideoBlock, instances: list[Instance]) -> TinyVideoBl
     return dataclasses.replace(
         block, spatial=spatial, temporal=temporal, non_local=non_local, skip=skip
     )
-
-
-def _tally_layer(
-    tally: Tally,
-    layer: SpatialLayer | TemporalLayer,
-    output: Features,
-    kernel: int,
-) -> None:
-    if layer.type in ("conv", "depthwise"):
-        tally.conv(output, kernel, norm=True, activate=True)
-    else:
-        tally.output(output)
-
-
-def _tally_resampled(tally: Tally, shape: Features, target: Features) -> None:
-    if shape != target:
-        tally.output(target)
 
 
 def _check_activation(activation: str) -> None:

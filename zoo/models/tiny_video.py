@@ -3,14 +3,9 @@
 import keras
 from keras import layers
 
+from zoo.genotypes.plans.tiny_video import Instance, merged
 from zoo.genotypes.tally import Features
-from zoo.genotypes.tiny_video import (
-    Instance,
-    SpatialLayer,
-    TemporalLayer,
-    TinyVideoGenotype,
-    merged,
-)
+from zoo.genotypes.tiny_video import SpatialLayer, TemporalLayer, TinyVideoGenotype
 from zoo.layers.convolution import SpatialConv, SpatialDepthwiseConv, TemporalConv
 from zoo.layers.fusion import Resample
 from zoo.layers.gating import ContextGate, SqueezeExcite

@@ -1,0 +1,108 @@
+import dataclasses
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from zoo.genotypes import FAMILIES, FOUND, ClipSpec, Cost, Genotype, from_json
+
+
+@dataclass(frozen=True)
+class Part:
+    size: int
+
+
+@dataclass(frozen=True)
+class Toy(Genotype):
+    family = "toy"
+    rate: float
+    name: str = "a"
+    parts: tuple[Part, ...] = ()
+    extra: Part | None = None
+
+    @property
+    def clip_spec(self):
+        return ClipSpec(1, self.rate, 1, 1)
+
+    def cost(self, num_classes):
+        return Cost(1, 1, 1)
+
+
+def toy_json(**changes):
+    fields = json.loads(Toy(2.0, parts=(Part(1), Part(2))).to_json())
+    return json.dumps({**fields, **changes})
+
+
+def test_json_is_canonical():
+    expected = (
+        '{"extra":null,"family":"toy","name":"a","parts":[{"size":1}],"rate":2.0,'
+        '"version":1}'
+    )
+    assert Toy(2, parts=(Part(1),)).to_json() == expected
+
+
+def test_json_comes_back():
+    toy = Toy(2.5, "b", (Part(1), Part(2)), Part(3))
+    assert Toy.from_json(toy.to_json()) == toy
+
+
+@pytest.mark.parametrize("name", sorted(FOUND))
+def test_published_genotypes_come_back(name):
+    assert from_json(FOUND[name].to_json()) == FOUND[name]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"family": "other"}, "family"),
+        ({"version": 2}, "version"),
+        ({"unknown": 1}, "fields of Toy"),
+        ({"rate": "fast"}, "rate"),
+        ({"rate": True}, "rate"),
+        ({"name": 3}, "name"),
+        ({"parts": {"size": 1}}, "parts"),
+        ({"parts": [{"size": 1.5}]}, r"parts\[0\].size"),
+        ({"parts": [3]}, r"parts\[0\]"),
+        ({"extra": []}, "extra"),
+    ],
+)
+def test_refuses_json_that_is_not_a_toy(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Toy.from_json(toy_json(**changes))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"family": []}', "{}"])
+def test_refuses_text_that_is_no_genotype(text):
+    with pytest.raises(ValueError, match="genotype"):
+        from_json(text)
+
+
+def test_an_unknown_family_lists_the_known_ones():
+    with pytest.raises(ValueError, match=next(iter(FAMILIES))):
+        from_json('{"family": "resnet", "version": 1}')
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"frames": 0}, {"frames": 2.0}, {"rate": 0}, {"height": -1}, {"width": True}],
+)
+def test_a_clip_spec_refuses_nonsense(changes):
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        dataclasses.replace(ClipSpec(2, 3.0, 4, 5), **changes)
+
+
+def test_memory_counts_weights_gradients_momentum_and_activations():
+    assert Cost(parameters=10, macs=1, activation_bytes=100).memory(3) == 120 + 300
+
+
+def test_genotypes_need_no_keras():
+    code = (
+        "import sys, zoo.genotypes.tiny_video;"
+        "print([m for m in ('keras', 'numpy', 'tensorflow') if m in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "[]\n"

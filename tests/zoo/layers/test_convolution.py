@@ -1,0 +1,60 @@
+import keras
+import numpy as np
+import pytest
+from helpers import check_layer, known_clip
+from keras import ops
+
+from zoo.layers.convolution import SpatialConv, SpatialDepthwiseConv, TemporalConv
+
+CLIP = known_clip((2, 4, 6, 5, 3))
+
+
+def conv3d(clip, kernel, strides, dilation=1):
+    return ops.conv(clip, kernel, strides, "same", dilation_rate=dilation)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_spatial_conv_is_a_flat_conv3d(stride):
+    layer = SpatialConv(7, 4, stride, padding="same")
+    outputs = layer(CLIP)
+    kernel = ops.expand_dims(layer.kernel, 0)
+    expected = conv3d(CLIP, kernel, (1, stride, stride))
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2)])
+def test_temporal_conv_is_a_conv3d_over_time(stride, dilation):
+    layer = TemporalConv(7, 3, stride, dilation, padding="same")
+    outputs = layer(CLIP)
+    kernel = ops.expand_dims(layer.kernel, 2)
+    expected = conv3d(CLIP, kernel, (stride, 1, 1), (dilation, 1, 1))
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_depthwise_conv_keeps_channels_apart():
+    layer = SpatialDepthwiseConv(3, padding="same")
+    before = np.array(layer(CLIP))
+    changed = CLIP.copy()
+    changed[..., 1] += 1
+    after = np.array(layer(changed))
+    np.testing.assert_array_equal(before[..., [0, 2]], after[..., [0, 2]])
+    assert not np.allclose(before[..., 1], after[..., 1])
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (SpatialConv(7, 3, 2, padding="same"), (2, 4, 3, 3, 7)),
+        (SpatialDepthwiseConv(3, 2, padding="same"), (2, 4, 3, 3, 3)),
+        (TemporalConv(7, 3, 2, padding="same"), (2, 2, 6, 5, 7)),
+        (TemporalConv(7, 2, dilation_rate=2, padding="same"), (2, 4, 6, 5, 7)),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_contract(layer, shape):
+    check_layer(layer, CLIP, shape)
+
+
+def test_refuses_a_size_that_is_not_static():
+    with pytest.raises(ValueError, match="static"):
+        SpatialConv(7, 3)(keras.Input((4, None, None, 3)))

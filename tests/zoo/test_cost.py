@@ -1,0 +1,51 @@
+import keras
+import numpy as np
+import pytest
+from helpers import known_clip
+from keras import layers
+
+import zoo
+from zoo import cost
+from zoo.genotypes import FOUND
+
+
+def test_counts_a_network_by_hand():
+    clip = keras.Input((2, 8, 8, 3))
+    x = layers.Conv3D(4, 3, 2, padding="same")(clip)
+    x = layers.GlobalAveragePooling3D()(x)
+    model = keras.Model(clip, layers.Dense(5)(x))
+    counted = cost.count(model)
+    conv, dense = 27 * 3 * 4, 4 * 5
+    assert counted.parameters == conv + 4 + dense + 5
+    assert counted.macs == 1 * 4 * 4 * conv + dense
+    assert counted.activation_bytes == 4 * (1 * 4 * 4 * 4 + 4 + 5)
+
+
+def test_latency_is_of_one_batch():
+    model = zoo.build(FOUND["tvn_mobile1"], (1, 16, 16, 3), num_classes=2)
+    latency = cost.latency_ms(model, batch_size=1, seconds=0.0, least=3)
+    assert 0 < latency < 10_000
+
+
+def test_compiled_gives_the_networks_logits():
+    model = zoo.build(FOUND["tvn_mobile1"], (2, 16, 16, 3), num_classes=2)
+    clip = known_clip((1, 2, 16, 16, 3))
+    outputs = np.asarray(cost.compiled(model)(clip))
+    np.testing.assert_allclose(outputs, model(clip), rtol=1e-4, atol=1e-5)
+
+
+def test_the_machine_multiplies():
+    assert cost.matmul_rate(size=64, seconds=0.0) > 1e5
+
+
+@pytest.mark.jax
+@pytest.mark.model
+@pytest.mark.parametrize("name", ["tvn1", "tvn_mobile1"])
+def test_operations_are_those_that_the_compiler_counts(name):
+    import jax
+
+    model = zoo.create(name, num_classes=10)
+    clip = known_clip((1, *model.input_shape[1:]))
+    lowered = jax.jit(lambda x: model(x, training=False)).lower(clip)
+    flops = lowered.cost_analysis()["flops"]
+    assert flops == pytest.approx(2 * cost.count(model).macs, rel=0.1)

@@ -1,0 +1,47 @@
+import pytest
+from helpers import known_clip
+
+import zoo
+from zoo.genotypes import FOUND
+
+SMALL = {"num_classes": 3, "input_shape": (2, 32, 32, 3)}
+
+
+def test_models_are_listed_by_pattern():
+    assert zoo.list_models("tvn?") == ["tvn1", "tvn2", "tvn3", "tvn4"]
+    assert zoo.list_models() == sorted(FOUND)
+
+
+def test_a_named_model_takes_a_clip_and_gives_logits():
+    model = zoo.tvn_mobile1(**SMALL)
+    assert model(known_clip((2, 2, 32, 32, 3))).shape == (2, 3)
+
+
+def test_a_named_model_says_what_it_reads():
+    assert "2 frames of 224x224 pixels at 3 a second" in zoo.tvn1.__doc__
+
+
+def test_an_unknown_name_lists_the_near_ones():
+    with pytest.raises(ValueError, match="tvn1"):
+        zoo.create("tvn11")
+    with pytest.raises(ValueError, match="tvn_mobile2"):
+        zoo.create("slowfast")
+
+
+def test_build_refuses_what_is_no_genotype():
+    with pytest.raises(ValueError, match="genotype"):
+        zoo.build("tvn1")
+
+
+def test_features_come_by_name():
+    model = zoo.tvn_mobile1(**SMALL)
+    features = zoo.features(model, ["block0"])
+    outputs = features(known_clip((1, 2, 32, 32, 3)))
+    assert {name: x.shape for name, x in outputs.items()} == {
+        "block0": (1, 2, 8, 8, 96)
+    }
+
+
+def test_unknown_features_list_the_known_ones():
+    with pytest.raises(ValueError, match="block1"):
+        zoo.features(zoo.tvn_mobile1(**SMALL), ["block7"])

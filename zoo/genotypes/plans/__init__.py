@@ -1,0 +1,1 @@
+"""How genotypes unfold into layers with shapes, one file per paper."""

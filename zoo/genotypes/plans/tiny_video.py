@@ -1,0 +1,153 @@
+"""How a Tiny Video genotype unfolds: every repeat of a block, with its shapes.
+
+The rules are those of the released code (google-research, tiny_video_nets, commit
+0c1bbe5f): strides belong to the first repeat, the temporal layer to every second one
+and to clips of several frames, and a repeat that changes the frames has no skip.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zoo.genotypes.tally import Features, Tally
+
+if TYPE_CHECKING:  # The genotype unfolds itself with this file.
+    from zoo.genotypes.tiny_video import SpatialLayer, TemporalLayer, TinyVideoBlock
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One of a block's repeats, with the rules worked out."""
+
+    name: str
+    block: TinyVideoBlock
+    input: Features
+    spatial: SpatialLayer | None
+    temporal: TemporalLayer | None
+
+    @property
+    def lead(self) -> bool:
+        """Whether it begins with a 1x1 convolution to the block's width."""
+        convolves = self.spatial and self.spatial.type in ("conv", "depthwise")
+        return self.block.inverted or bool(convolves)
+
+    @property
+    def after_lead(self) -> Features:
+        """Shape that enters the spatial layer."""
+        return self.input.with_channels(self.block.width) if self.lead else self.input
+
+    @property
+    def after_spatial(self) -> Features:
+        """Shape that enters the temporal layer."""
+        return self.after_lead.strided(size=self.spatial.stride if self.spatial else 1)
+
+    @property
+    def after_temporal(self) -> Features:
+        """Shape that enters the expansion."""
+        if self.temporal is None:
+            return self.after_spatial
+        shape = self.after_spatial.strided(frames=self.temporal.stride)
+        return shape.with_channels(
+            self.block.width if self.temporal.type == "conv" else shape.channels
+        )
+
+    @property
+    def output(self) -> Features:
+        """Shape that leaves the instance."""
+        return self.after_temporal.with_channels(self.block.output_channels)
+
+    @property
+    def gated(self) -> Features:
+        """Shape that the squeeze-excite layer and the context gate read."""
+        return self.after_temporal if self.block.inverted else self.output
+
+    @property
+    def skip(self) -> bool:
+        """Whether it has a skip connection: not where it changes the frames."""
+        return self.block.skip and self.output.frames == self.input.frames
+
+    @property
+    def squeeze_units(self) -> int:
+        """Hidden units of the squeeze-excite layer; 0 where there is none."""
+        ratio = self.block.squeeze_ratio
+        return max(int(self.gated.channels * ratio), 8) if ratio > 0 else 0
+
+    @property
+    def pool_size(self) -> int:
+        """Stride of the pool over the keys of the non-local layer."""
+        side = max(self.output.height, self.output.width)
+        return math.ceil(side / self.block.non_local.pooled_size)
+
+    def tally(self, tally: Tally) -> None:
+        """Adds what the instance costs."""
+        if self.lead:
+            tally.conv(self.after_lead, self.input.channels, norm=True, activate=True)
+        if self.spatial:
+            channels = self.after_lead.channels if self.spatial.type == "conv" else 1
+            kernel = self.spatial.kernel**2 * channels
+            _tally_layer(tally, self.spatial, self.after_spatial, kernel)
+        if self.temporal:
+            kernel = self.temporal.kernel * self.after_spatial.channels
+            _tally_layer(tally, self.temporal, self.after_temporal, kernel)
+        if not self.block.inverted:
+            kernel = self.after_temporal.channels
+            tally.conv(self.output, kernel, norm=True, activate=False)
+        if self.squeeze_units:
+            tally.gate(self.gated, (self.squeeze_units, self.gated.channels))
+        if self.block.context_gate:
+            tally.gate(self.gated, (self.gated.channels,))
+        if self.block.inverted:
+            tally.conv(self.output, self.gated.channels, norm=True, activate=False)
+        if self.block.non_local:
+            pooled = self.output.strided(size=self.pool_size)
+            tally.non_local(self.output, self.block.non_local.bottleneck, pooled)
+        if self.skip:
+            tally.conv(self.output, self.input.channels, norm=True, activate=False)
+            tally.output(self.output)
+        tally.output(self.output)
+
+
+def unfold(name: str, block: TinyVideoBlock, shape: Features) -> Iterator[Instance]:
+    """Every repeat of a block that reads `shape`, in order."""
+    for repeat in range(block.repeats):
+        spatial, temporal = block.spatial, block.temporal
+        if repeat > 0:
+            spatial = spatial and dataclasses.replace(spatial, stride=1)
+            temporal = temporal and dataclasses.replace(temporal, stride=1)
+        if repeat % 2 == 1 or shape.frames == 1:
+            temporal = None
+        instance = Instance(f"{name}_repeat{repeat}", block, shape, spatial, temporal)
+        yield instance
+        shape = instance.output
+
+
+def merged(shapes: list[Features]) -> Features:
+    """Shape of feature maps resampled to the smallest among them and concatenated."""
+    return Features(
+        min(shape.frames for shape in shapes),
+        min(shape.height for shape in shapes),
+        min(shape.width for shape in shapes),
+        sum(shape.channels for shape in shapes),
+    )
+
+
+def _tally_layer(
+    tally: Tally,
+    layer: SpatialLayer | TemporalLayer,
+    output: Features,
+    kernel: int,
+) -> None:
+    if layer.type in ("conv", "depthwise"):
+        tally.conv(output, kernel, norm=True, activate=True)
+    else:
+        tally.output(output)
+
+
+def tally_resampled(tally: Tally, shape: Features, target: Features) -> None:
+    """Adds the layer that brings a feature map to `target`, where it needs one."""
+    if shape != target:
+        tally.output(target)
