@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from zoo import metrics
+
+# The label's score is the highest, the second, the lowest.
+SCORES = np.array([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.6, 0.3, 0.1]])
+LABELS = np.array([0, 1, 2])
+
+
+@pytest.mark.parametrize(("k", "share"), [(1, 1 / 3), (2, 2 / 3), (3, 1.0), (5, 1.0)])
+def test_top_k_counts_labels_among_the_highest(k, share):
+    assert metrics.top_k(LABELS, SCORES, k) == pytest.approx(share)
+
+
+def test_constant_scores_earn_nothing():
+    assert metrics.top_k(LABELS, np.ones((3, 3))) == 0
+
+
+def test_scores_that_are_not_numbers_earn_nothing():
+    assert metrics.top_k(LABELS, np.full((3, 3), np.nan), 5) == 0
+
+
+def test_average_precision_by_hand():
+    # Ranked: hit, miss, hit -> (1/1 + 2/3) / 2.
+    labels = np.array([[1], [0], [1]])
+    scores = np.array([[0.9], [0.8], [0.1]])
+    assert metrics.average_precisions(labels, scores) == pytest.approx([5 / 6])
+
+
+def test_clips_of_equal_scores_are_one_rank():
+    # As scikit-learn: the hit shares a threshold with a miss, whatever their order.
+    scores = np.array([[0.5], [0.5]])
+    for labels in ([[1], [0]], [[0], [1]]):
+        assert metrics.average_precisions(np.array(labels), scores) == [0.5]
+
+
+def test_classes_without_positives_are_left_out():
+    labels = np.array([[1, 0], [0, 0]])
+    scores = np.array([[0.9, 0.1], [0.1, 0.9]])
+    assert metrics.mean_average_precision(labels, scores) == 1
+
+
+def test_no_positive_at_all_is_an_error():
+    with pytest.raises(ValueError, match="labels"):
+        metrics.mean_average_precision(np.zeros((2, 2)), np.zeros((2, 2)))
+
+
+def test_confusion_matrix_has_true_classes_in_rows():
+    counts = metrics.confusion_matrix(np.array([0, 0, 1]), np.array([1, 1, 0]), 3)
+    assert counts.tolist() == [[0, 2, 0], [1, 0, 0], [0, 0, 0]]
+
+
+def test_each_task_has_its_scores():
+    assert metrics.scores_of("single", LABELS, SCORES).keys() == {"top1", "top5"}
+    assert metrics.scores_of("multi", np.eye(3), SCORES).keys() == {"map"}
+
+
+def test_probabilities_of_large_logits_stay_finite():
+    logits = np.array([[1000.0, 0.0], [-1000.0, 0.0]])
+    large = metrics.probabilities("single", logits)
+    np.testing.assert_allclose(large, [[1, 0], [0, 1]])
+    single = metrics.probabilities("single", logits / 1000)
+    np.testing.assert_allclose(single[0], [0.731059, 0.268941], rtol=1e-5)
+    multi = metrics.probabilities("multi", logits / 1000)
+    np.testing.assert_allclose(multi[:, 0], [0.731059, 0.268941], rtol=1e-5)
