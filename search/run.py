@@ -1,0 +1,174 @@
+"""The job `python -m search.run`: searches a network, and goes on where it stopped."""
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from search import progress
+from search.history import Record, best
+from search.oracle import EvolutionOracle
+from search.tuner import ArchitectureTuner
+from zoo import cost
+from zoo.files import write_json
+from zoo.genotypes.base import check_whole
+from zoo.training import Recipe
+
+SEARCH_FILE = "search.json"
+
+
+def search(
+    method: Callable[..., EvolutionOracle],
+    clips,
+    workdir: str,
+    recipe: Recipe,
+    latency_seconds: float = 1.0,
+    trials_per_process: int = 25,
+) -> Record | None:
+    """Searches, in a folder of its own, a network for the clips.
+
+    The folder gets `best.json` (the best network so far), `history.csv` (a line for
+    each trial), `search.json` (what was searched, and what of this machine counts) and
+    `trials` (keras-tuner's files). The same call on the same folder goes on where an
+    earlier one stopped; a greater `max_trials` of the method prolongs a search.
+
+    Args:
+        method: Makes the oracle, called with `num_classes`.
+        clips: A clip source.
+        workdir: Folder of the search.
+        recipe: How each network is trained before it is scored.
+        latency_seconds: How long to measure a latency.
+        trials_per_process: As every trial leaves some megabytes behind in its process,
+            `python -m search.run` starts itself anew after so many; a call from Python
+            goes through in one process.
+
+    Returns:
+        The best trial; None where none keeps the budget.
+
+    Raises:
+        ValueError: The folder holds another search, or no network was found.
+    """
+    check_whole(trials_per_process, "trials_per_process")
+    folder = Path(workdir)
+    folder.mkdir(parents=True, exist_ok=True)
+    oracle = method(num_classes=len(clips.classes))
+    _claim(folder, oracle, clips, recipe)
+    own_process = _is_command()
+    tuner = ArchitectureTuner(
+        oracle,
+        recipe,
+        directory=workdir,
+        latency_seconds=latency_seconds,
+        trials_per_process=trials_per_process if own_process else None,
+    )
+    _announce(oracle, folder)
+    tuner.search(clips)
+    if tuner.paused:
+        _restart()
+    return _conclude(oracle, folder)
+
+
+def _claim(folder: Path, oracle: EvolutionOracle, clips, recipe: Recipe) -> None:
+    """Fixes what depends on the machine, and refuses the folder of another search."""
+    path = folder / SEARCH_FILE
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    oracle.budget = _on_this_machine(oracle, recipe, known.get("machine", {}))
+    machine = {
+        "memory": oracle.budget.limits["memory"],
+        "macs_per_second": oracle.budget.macs_per_second,
+    }
+    identity = {
+        **oracle.identity(),
+        "classes": list(clips.classes),
+        "task": clips.task,
+        "recipe": repr(recipe),
+    }
+    for name, value in known.get("search", identity).items():
+        if identity.get(name) != value:
+            raise ValueError(
+                f"`workdir` must be new, or of the same search. Got: {str(folder)!r}, "
+                f"of a search with {name} {_short(value)}, not "
+                f"{_short(identity.get(name))}"
+            )
+    write_json(path, {"search": identity, "machine": machine})
+
+
+def _on_this_machine(oracle: EvolutionOracle, recipe: Recipe, known: dict):
+    """The budget with what only the machine tells, measured once in a search.
+
+    Measured again it would differ, and with it what the search proposes.
+    """
+    budget = oracle.budget
+    rate = budget.macs_per_second or known.get("macs_per_second")
+    if rate is None and budget.latency_ms is not None:
+        rate = cost.matmul_rate()
+    return dataclasses.replace(
+        budget,
+        batch_size=budget.batch_size or recipe.batch_size,
+        memory=budget.memory or known.get("memory") or budget.limits["memory"],
+        macs_per_second=rate,
+    )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _announce(oracle: EvolutionOracle, folder: Path) -> None:
+    done, total = len(oracle.end_order), oracle.max_trials
+    if done >= total:
+        print(f"The search in {folder} is finished; nothing is run again.")
+    elif done:
+        print(f"Going on in {folder} after {done} of {total} trials.")
+    else:
+        limits = ", ".join(f"{k} {v:,.4g}" for k, v in oracle.budget.limits.items())
+        print(f"Searching {total} networks within {limits}.", flush=True)
+
+
+def _conclude(oracle: EvolutionOracle, folder: Path) -> Record | None:
+    records = oracle.records()
+    leaders = best(records)
+    if oracle.stop_reason and not leaders:
+        raise ValueError(oracle.stop_reason)
+    if oracle.stop_reason:
+        print(f"The search ended early: {oracle.stop_reason}")
+    print(progress.summary(records))
+    if not leaders:
+        print(f"No network keeps the budget. All trials: {folder / 'history.csv'}")
+        return None
+    print(f"Best network: {folder / 'best.json'}  All trials: {folder / 'history.csv'}")
+    print(f"Train it: {train_command(folder)}", flush=True)
+    return leaders[0]
+
+
+def train_command(folder: Path) -> str:
+    """The command that trains a search's best network."""
+    run = folder / "train"
+    return f"python -m zoo.train --model={folder / 'best.json'} --workdir={run}"
+
+
+def _is_command() -> bool:
+    """Whether this process does nothing but this job."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec is not None and spec.name == "search.run"
+
+
+def _restart() -> None:
+    """Starts this command anew, as the same process."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def main() -> None:
+    """Runs the job from the command line."""
+    from zoo import launch  # Imports gin and absl.
+
+    launch.main("search.run.search")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+import functools
+import json
+import os
+import sys
+
+import pytest
+
+from search import run
+from search.budget import Budget, machine_memory
+from search.random_search import RandomOracle
+from search.spaces.tiny_video import TinyVideoSpace
+from search.tournament import TournamentOracle
+from zoo import cost, genotypes, training
+from zoo.training import Recipe
+
+pytestmark = pytest.mark.usefixtures("instant")
+
+SPACE = TinyVideoSpace(
+    frames=(2, 3), sizes=(16, 16), blocks=(1, 2), repeats=(1, 1), filters=(8, 16)
+)
+RECIPE = Recipe(steps=3, batch_size=4, learning_rate=0.05)
+
+
+class Clips:
+    classes, task = ("a", "b"), "single"
+
+    def size(self, split):
+        return 4
+
+    def batches(self, *args, **kwargs):
+        pytest.fail("no clips are read here")
+
+
+def search(folder, method=TournamentOracle, clips=None, recipe=RECIPE, **arguments):
+    arguments = {"space": SPACE, "max_trials": 3, **arguments}
+    made = functools.partial(method, **arguments)
+    return run.search(made, clips or Clips(), str(folder), recipe)
+
+
+def test_it_tells_the_best_and_how_to_train_it(tmp_path, capsys):
+    winner = search(tmp_path)
+    out = capsys.readouterr().out
+    assert "Searching 3 networks within" in out
+    assert "3 trials: 3 completed, 0 over budget, 0 failed" in out
+    model = f"--model={tmp_path}/best.json"
+    assert f"python -m zoo.train {model} --workdir={tmp_path}/train" in out
+    assert (tmp_path / "best.json").read_text().strip() == winner.genotype
+    assert (
+        genotypes.from_json(winner.genotype).cost(2).parameters
+        == (winner.details["parameters"])
+    )
+
+
+def test_a_finished_search_says_so_and_runs_nothing(tmp_path, capsys, monkeypatch):
+    winner = search(tmp_path)
+    capsys.readouterr()
+    monkeypatch.setattr(training, "fit", lambda *args, **kwargs: pytest.fail("trained"))
+    assert search(tmp_path) == winner
+    out = capsys.readouterr().out
+    assert "is finished; nothing is run again" in out
+    assert "trial 1/3" not in out
+
+
+def test_more_trials_prolong_a_search(tmp_path, capsys):
+    search(tmp_path)
+    capsys.readouterr()
+    search(tmp_path, max_trials=5)
+    out = capsys.readouterr().out
+    assert "after 3 of 5 trials" in out
+    assert "5 trials: 5 completed" in out
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seed": 1}, "seed 0, not 1"),
+        (
+            {"space": TinyVideoSpace(frames=(2, 2))},
+            "space TinyVideoSpace(frames=(2, 3)",
+        ),
+        ({"budget": Budget(macs=1e9)}, "budget "),
+        ({"method": RandomOracle}, "method TournamentOracle, not RandomOracle"),
+        ({"recipe": Recipe(4, 4, 0.05)}, "recipe Recipe(steps=3"),
+    ],
+)
+def test_the_workdir_of_another_search_is_refused(tmp_path, change, named):
+    search(tmp_path)
+    before = (tmp_path / "search.json").read_text()
+    with pytest.raises(ValueError, match="`workdir` must be new") as error:
+        search(tmp_path, **change)
+    assert named in str(error.value)
+    assert "\n" not in str(error.value)
+    assert (tmp_path / "search.json").read_text() == before
+
+
+def test_other_classes_are_another_search(tmp_path):
+    class Others(Clips):
+        classes = ("a", "c")
+
+    search(tmp_path)
+    with pytest.raises(ValueError, match="classes"):
+        search(tmp_path, clips=Others())
+
+
+def test_what_the_machine_tells_is_measured_once(tmp_path, monkeypatch):
+    limits = {"budget": Budget(latency_ms=5)}
+    search(tmp_path, **limits)
+    monkeypatch.setattr(cost, "matmul_rate", lambda: 1e9)
+    search(tmp_path, max_trials=4, **limits)
+    machine = json.loads((tmp_path / "search.json").read_text())["machine"]
+    assert machine == {"memory": machine_memory(), "macs_per_second": 1e10}
+
+
+def test_networks_that_no_machine_makes_in_time_are_never_built(tmp_path, monkeypatch):
+    monkeypatch.setattr(cost, "matmul_rate", lambda: 1e8)
+    budget = Budget(latency_ms=2.5)
+    search(tmp_path, budget=budget, max_trials=8)
+    rows = (tmp_path / "history.csv").read_text().splitlines()[1:]
+    macs = [int(row.rsplit('}",', 1)[1].split(",")[1]) for row in rows]
+    assert max(macs) <= 2 * 1e8 * 2.5e-3
+    assert len(macs) == 8
+
+
+def test_a_budget_nothing_meets_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("search.budget.SAMPLES", 10)
+    with pytest.raises(ValueError, match="`budget` must be one that networks") as error:
+        search(tmp_path, budget=Budget(parameters=1))
+    assert "\n" not in str(error.value)
+
+
+def test_no_feasible_network_is_said(tmp_path, capsys):
+    assert search(tmp_path, budget=Budget(latency_ms=1)) is None
+    out = capsys.readouterr().out
+    assert "3 over budget" in out
+    assert "No network keeps the budget" in out
+
+
+def test_crashes_in_a_row_end_the_search_in_one_line(tmp_path, monkeypatch):
+    def fit(*args, **kwargs):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(training, "fit", fit)
+    with pytest.raises(
+        ValueError, match="2 trials in a row crashed: OSError: no space"
+    ):
+        search(tmp_path, max_crashes=2)
+
+
+def test_from_python_it_goes_through_in_one_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "execv", lambda *args: pytest.fail("started anew"))
+    made = functools.partial(TournamentOracle, SPACE, max_trials=3)
+    best = run.search(made, Clips(), str(tmp_path), RECIPE, trials_per_process=1)
+    assert best is not None
+
+
+def test_the_command_starts_itself_anew(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(run, "_is_command", lambda: True)
+    monkeypatch.setattr(os, "execv", lambda *args: calls.append(args))
+    made = functools.partial(TournamentOracle, SPACE, max_trials=3)
+    run.search(made, Clips(), str(tmp_path), RECIPE, trials_per_process=1)
+    expected = (sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    assert calls == [expected]
+    lines = (tmp_path / "history.csv").read_text().splitlines()
+    assert len(lines) == 2

@@ -1,0 +1,179 @@
+import csv
+import gc
+
+import keras
+import numpy as np
+import pytest
+
+from search.budget import Budget
+from search.history import Record
+from search.oracle import GENOTYPE, SEED
+from search.random_search import RandomOracle
+from search.spaces.tiny_video import TinyVideoSpace
+from search.tournament import TournamentOracle
+from search.tuner import ArchitectureTuner
+from zoo import genotypes, training
+from zoo.training import Recipe
+
+SPACE = TinyVideoSpace(
+    frames=(2, 3), sizes=(16, 16), blocks=(1, 2), repeats=(1, 1), filters=(8, 16)
+)
+RECIPE = Recipe(steps=3, batch_size=4, learning_rate=0.05)
+
+
+class Blinks:
+    """Clips that are bright in their first frame or their last."""
+
+    classes, task = ("first", "last"), "single"
+
+    def size(self, split):
+        return 8
+
+    def batches(self, clip_spec, split, batch_size, seed=0, start=0):
+        rng, step = np.random.default_rng(seed), 0
+        while split == "train" or step < 2:
+            labels = np.arange(batch_size, dtype="int32") % 2
+            clip = rng.random((batch_size, *clip_spec.shape), dtype="float32") / 4
+            clip[labels == 0, 0] += 0.7
+            clip[labels == 1, -1] += 0.7
+            step += 1
+            if split == "train":
+                yield clip, labels
+            else:
+                yield clip, labels, [f"{step}/{i}" for i in range(batch_size)]
+
+
+def tuner(folder, max_trials=3, budget=None, **arguments):
+    oracle = TournamentOracle(
+        SPACE, 2, budget, population_size=2, sample_size=2, max_trials=max_trials
+    )
+    return ArchitectureTuner(oracle, RECIPE, folder, latency_seconds=0, **arguments)
+
+
+def rows(folder):
+    with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_search_leaves_its_files(tmp_path, instant, capsys):
+    work = tuner(tmp_path)
+    work.search(Blinks())
+    lines, table = capsys.readouterr().out.splitlines(), rows(tmp_path)
+    assert [line[:9] for line in lines] == ["trial 1/3", "trial 2/3", "trial 3/3"]
+    assert [row["trial"] for row in table] == ["0", "1", "2"]
+    for row, record in zip(table, work.oracle.records(), strict=True):
+        expected = genotypes.from_json(row["genotype"]).cost(2)
+        assert int(row["parameters"]) == expected.parameters
+        assert int(row["macs"]) == expected.macs
+        assert float(row["fitness"]) == record.score
+    winner = max(table, key=lambda row: float(row["fitness"]))
+    assert (tmp_path / "best.json").read_text() == winner["genotype"] + "\n"
+    kept = {path.name for path in (tmp_path / "trials" / "trial_0").iterdir()}
+    assert kept == {"trial.json"}
+
+
+def test_over_budget_networks_are_not_trained(tmp_path, instant, monkeypatch):
+    monkeypatch.setattr(training, "fit", lambda *args, **kwargs: pytest.fail("trained"))
+    work = tuner(tmp_path, budget=Budget(latency_ms=1.6))
+    work.search(Blinks(), verbose=False)
+    assert [record.score for record in work.oracle.records()] == [-0.25] * 3
+    assert {row["status"] for row in rows(tmp_path)} == {"over budget"}
+    assert not (tmp_path / "best.json").exists()
+
+
+def test_crashes_are_failed_trials_with_their_traceback(tmp_path, instant, monkeypatch):
+    errors = iter([MemoryError("all of it"), None, KeyError("lost")])
+
+    def fit(*args, **kwargs):
+        error = next(errors)
+        if error:
+            raise error
+
+    monkeypatch.setattr(training, "fit", fit)
+    work = tuner(tmp_path)
+    work.search(Blinks(), verbose=False)
+    assert [row["status"] for row in rows(tmp_path)] == [
+        "failed",
+        "completed",
+        "failed",
+    ]
+    assert "Traceback" in rows(tmp_path)[0]["error"]
+    assert "MemoryError: all of it" in rows(tmp_path)[0]["error"]
+    assert (tmp_path / "best.json").read_text().strip() == rows(tmp_path)[1]["genotype"]
+
+
+def test_a_training_that_diverged_is_no_crash(tmp_path, instant, monkeypatch):
+    def fit(*args, **kwargs):
+        raise training.TrainingDiverged("the loss is nan")
+
+    monkeypatch.setattr(training, "fit", fit)
+    work = tuner(tmp_path, max_trials=12)
+    work.search(Blinks(), verbose=False)
+    assert len(work.oracle.records()) == 12
+    assert work.oracle.stop_reason is None
+    assert rows(tmp_path)[0]["error"] == "the loss is nan"
+
+
+def test_an_interrupt_passes_through_and_the_trial_runs_again(
+    tmp_path, instant, monkeypatch
+):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    work = tuner(tmp_path / "parts")
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "fit", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            work.search(Blinks(), verbose=False)
+    assert rows(tmp_path / "parts") == []
+    tuner(tmp_path / "parts").search(Blinks(), verbose=False)
+    tuner(tmp_path / "whole").search(Blinks(), verbose=False)
+    for name in ("best.json",):
+        parts, whole = (tmp_path / f / name for f in ("parts", "whole"))
+        assert parts.read_text() == whole.read_text()
+    assert len(rows(tmp_path / "parts")) == 3
+
+
+def test_it_pauses_between_trials_and_goes_on(tmp_path, instant):
+    paused = []
+    for _ in range(3):
+        work = tuner(tmp_path, max_trials=5, trials_per_process=2)
+        work.search(Blinks(), verbose=False)
+        paused.append((work.paused, len(rows(tmp_path))))
+    assert paused == [(True, 2), (True, 4), (False, 5)]
+
+
+def test_it_does_not_pause_where_nothing_is_left(tmp_path, instant):
+    work = tuner(tmp_path, max_trials=2, trials_per_process=2)
+    work.search(Blinks(), verbose=False)
+    assert not work.paused
+
+
+@pytest.mark.model
+def test_networks_are_freed_after_their_trial(tmp_path):
+    tuner(tmp_path, max_trials=1).search(Blinks(), verbose=False)
+    assert not [o for o in gc.get_objects() if isinstance(o, keras.Model)]
+
+
+@pytest.mark.model
+def test_a_real_search_trains_and_scores(tmp_path):
+    work = tuner(tmp_path)
+    work.search(Blinks())
+    for record in work.oracle.records():
+        assert isinstance(record, Record)
+        assert 0 <= record.score <= 1
+        assert record.score == record.details["metrics"]["top1"]
+        assert record.details["latency_ms"] > 0
+
+
+@pytest.mark.model
+def test_the_same_trial_scores_the_same(tmp_path):
+    losses = []
+    for name in ("a", "b"):
+        oracle = RandomOracle(SPACE, 2, max_trials=1)
+        work = ArchitectureTuner(oracle, RECIPE, tmp_path / name, latency_seconds=0)
+        work.search(Blinks(), verbose=False)
+        values = oracle.trials["0"].hyperparameters.values
+        assert set(values) == {GENOTYPE, SEED}
+        losses.append(oracle.records()[0].details["metrics"]["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
