@@ -220,8 +220,8 @@ class TinyVideoGenotype(Genotype):
         """The same network without genes that change nothing in it.
 
         A temporal layer that only ever sees one frame, a pool of a single pixel, a
-        stride beyond the size, a pooled size that the stride can not give, a skip
-        that every instance loses.
+        stride beyond the size, attention to one place, a pooled size that the stride
+        can not give, a skip that every instance loses.
         """
         blocks = self.blocks
         for index in range(len(blocks)):
@@ -234,7 +234,7 @@ class TinyVideoGenotype(Genotype):
 
 def _simplified(block: TinyVideoBlock, instances: list[Instance]) -> TinyVideoBlock:
     first = instances[0]
-    spatial, temporal, non_local = block.spatial, first.temporal, block.non_local
+    spatial, temporal, non_local = block.spatial, first.temporal, first.non_local
     side = max(first.input.height, first.input.width)
     if spatial:
         spatial = dataclasses.replace(spatial, stride=min(spatial.stride, side))

@@ -36,6 +36,9 @@ class NonLocal(keras.layers.Layer):
         self.scaled = scaled
 
     def build(self, input_shape):
+        if self._keys(input_shape) == 1:
+            rule = "of more than one place after the pool"
+            raise ValueError(f"`input_shape` must be {rule}. Got: {input_shape}")
         channels = input_shape[-1]
         self.theta = self._projection(self.bottleneck, channels, "theta")
         self.phi = self._projection(self.bottleneck, channels, "phi")

@@ -95,8 +95,8 @@ def _instance(x, instance: Instance, output_name: str | None):
         x = ContextGate(name=f"{name}_gate")(x)
     if block.inverted:
         x = _pointwise(x, block.output_channels, f"{name}_project")
-    if block.non_local:
-        bottleneck = block.non_local.bottleneck
+    if instance.non_local:
+        bottleneck = instance.non_local.bottleneck
         x = NonLocal(bottleneck, instance.pool_size, name=f"{name}_non_local")(x)
     if instance.skip:
         stride = instance.spatial.stride if instance.spatial else 1

@@ -89,11 +89,17 @@ def test_simplified_drops_what_changes_nothing(given, kept):
 
 def test_simplified_drops_layers_of_a_single_place():
     block = TinyVideoBlock(
-        4, 1, 3, SpatialLayer("max_pool", 3, 1), TemporalLayer("conv", 3, 1)
+        filters=4,
+        expand=1,
+        repeats=3,
+        spatial=SpatialLayer("max_pool", 3, 1),
+        temporal=TemporalLayer("conv", 3, 1),
+        non_local=NonLocal(4, 4),
     )
     single = network(block, streams=(Stream(1, 8.0, 1),)).simplified()
     assert single.blocks[0].spatial is None
     assert single.blocks[0].temporal is None
+    assert single.blocks[0].non_local is None
 
 
 def test_streams_share_a_clip():

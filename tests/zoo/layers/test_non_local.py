@@ -43,3 +43,8 @@ def test_contract(pool_size):
 def test_rejects_zero(name):
     with pytest.raises(ValueError, match=name):
         NonLocal(**{"bottleneck": 1, name: 0})
+
+
+def test_rejects_attention_to_one_place():
+    with pytest.raises(ValueError, match="more than one place"):
+        NonLocal(bottleneck=2, pool_size=4)(CLIP[:, :1, :, :4])

@@ -2,7 +2,8 @@
 
 The rules are those of the released code (google-research, tiny_video_nets, commit
 0c1bbe5f): strides belong to the first repeat, the temporal layer to every second one
-and to clips of several frames, and a repeat that changes the frames has no skip.
+and to clips of several frames, and a repeat that changes the frames has no skip. A
+non-local layer, which that code lacks, needs two places to attend to.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ from typing import TYPE_CHECKING
 from zoo.genotypes.tally import Features, Tally
 
 if TYPE_CHECKING:  # The genotype unfolds itself with this file.
-    from zoo.genotypes.tiny_video import SpatialLayer, TemporalLayer, TinyVideoBlock
+    from zoo.genotypes.tiny_video import (
+        NonLocal,
+        SpatialLayer,
+        TemporalLayer,
+        TinyVideoBlock,
+    )
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,17 @@ class Instance:
         side = max(self.output.height, self.output.width)
         return math.ceil(side / self.block.non_local.pooled_size)
 
+    @property
+    def keys(self) -> Features:
+        """Shape of what the non-local layer attends to."""
+        return self.output.strided(size=self.pool_size)
+
+    @property
+    def non_local(self) -> NonLocal | None:
+        """The non-local layer: none where there is a single place to attend to."""
+        attends = self.block.non_local and self.keys.places > 1
+        return self.block.non_local if attends else None
+
     def tally(self, tally: Tally) -> None:
         """Adds what the instance costs."""
         if self.lead:
@@ -102,9 +119,8 @@ class Instance:
             tally.gate(self.gated, (self.gated.channels,))
         if self.block.inverted:
             tally.conv(self.output, self.gated.channels, norm=True, activate=False)
-        if self.block.non_local:
-            pooled = self.output.strided(size=self.pool_size)
-            tally.non_local(self.output, self.block.non_local.bottleneck, pooled)
+        if self.non_local:
+            tally.non_local(self.output, self.non_local.bottleneck, self.keys)
         if self.skip:
             tally.conv(self.output, self.input.channels, norm=True, activate=False)
             tally.output(self.output)
