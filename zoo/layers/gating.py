@@ -29,10 +29,13 @@ class _Gate(keras.layers.Layer):
             fan_in = width
 
     def call(self, inputs):
-        gate = ops.mean(inputs, axis=(1, 2, 3), keepdims=True)
+        gate = ops.mean(inputs, axis=(1, 2, 3))
         for layer in self.dense:
             gate = layer(gate)
-        return inputs * gate
+        return inputs * ops.reshape(gate, (-1, 1, 1, 1, inputs.shape[-1]))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
     def cost(self, input_shape: tuple[int, ...]) -> tuple[int, int]:
         """Multiply-accumulates, and elements of all outputs within, for one clip."""

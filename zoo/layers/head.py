@@ -60,6 +60,9 @@ class VideoHead(keras.layers.Layer):
             return ops.sum(logits * weights, axis=1)
         return logits
 
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.num_classes)
+
     def cost(self, input_shape: tuple[int, ...]) -> tuple[int, int]:
         """Multiply-accumulates, and elements of all outputs within, for one clip."""
         frames = 1 if self.pooling == "average" else input_shape[1]

@@ -76,6 +76,9 @@ class NonLocal(keras.layers.Layer):
         answer = self.norm(self.out(ops.matmul(likeness, values)), training=training)
         return inputs + ops.reshape(answer, (-1, time, height, width, channels))
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
     def _pooled(self, places, shape):
         if self.pool_size == 1:
             return places

@@ -120,8 +120,8 @@ def test_random_genotypes_cost_what_they_cost_on_paper():
     space = TinyVideoSpace(
         frames=(1, 16),
         sizes=(8, 64),
-        blocks=(2, 3),
-        repeats=(1, 3),
+        blocks=(2, 2),
+        repeats=(1, 2),
         filters=(8, 16),
         expands=(1, 4),
     )
