@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo import inference
 from zoo.fusing import fuse
 from zoo.genotypes.base import Cost
 
@@ -45,6 +46,9 @@ def latency_ms(
 ) -> float:
     """Median milliseconds of one inference on this machine, after a warm-up.
 
+    Measured is what is later used: the network with norms merged into convolutions
+    (`zoo.fusing`), compiled.
+
     Args:
         model: A network with static shapes except the batch.
         batch_size: Clips a call.
@@ -54,32 +58,8 @@ def latency_ms(
     clip = np.random.default_rng(0).random(
         (batch_size, *model.input_shape[1:]), dtype="float32"
     )
-    clip = ops.convert_to_tensor(clip)
-    call = compiled(model)
+    call = inference.compiled(fuse(model))
     return _median_ms(lambda: call(clip), seconds, least)
-
-
-def compiled(model: keras.Model) -> Callable:
-    """The network's inference as one compiled function of a batch of clips.
-
-    Norms are merged into convolutions first; see `zoo.fusing`. The function holds a
-    copy of the weights, so later training does not change it.
-    """
-    model = fuse(model)
-    if keras.backend.backend() == "jax":
-        import jax  # Only where it is the backend.
-
-        variables = [v.value for v in model.trainable_variables]
-        others = [v.value for v in model.non_trainable_variables]
-
-        @jax.jit
-        def infer(trained, rest, clip):
-            return model.stateless_call(trained, rest, clip, training=False)[0]
-
-        return lambda clip: infer(variables, others, clip)
-    import tensorflow as tf  # Only where it is the backend.
-
-    return tf.function(lambda clip: model(clip, training=False), jit_compile=False)
 
 
 def matmul_rate(size: int = 2048, seconds: float = 0.5) -> float:
