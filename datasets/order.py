@@ -4,6 +4,8 @@ NumPy only. Everything is a function of (seed, epoch, index), so a run that resu
 skips what it has seen without reading it.
 """
 
+import functools
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -32,6 +34,21 @@ def draws(seed: int, epoch: int, index: int) -> np.random.Generator:
     return np.random.default_rng((seed, epoch, index))
 
 
+@functools.lru_cache(maxsize=8)
+def epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
+    """The indices of one training epoch: each once, shuffled."""
+    # One number more than in `draws`: the two never share a stream.
+    order = np.random.default_rng((seed, epoch, 0, size)).permutation(size)
+    order.flags.writeable = False
+    return order
+
+
+def training_place(position: int, size: int, seed: int) -> tuple[int, int]:
+    """The (epoch, index) of the clip at a position of the endless training order."""
+    epoch, place = divmod(position, size)
+    return epoch, int(epoch_order(size, seed, epoch)[place])
+
+
 def training_order(size: int, seed: int, start: int = 0) -> Iterator[tuple[int, int]]:
     """Endless (epoch, index): each epoch holds every index once, shuffled anew.
 
@@ -40,10 +57,4 @@ def training_order(size: int, seed: int, start: int = 0) -> Iterator[tuple[int, 
         seed: Of the shuffles.
         start: Clips to skip.
     """
-    epoch, skipped = divmod(start, size)
-    while True:
-        # One number more than `draws`: the two never share a stream.
-        order = np.random.default_rng((seed, epoch, 0, size)).permutation(size)
-        for index in order[skipped:]:
-            yield epoch, int(index)
-        epoch, skipped = epoch + 1, 0
+    return (training_place(n, size, seed) for n in itertools.count(start))

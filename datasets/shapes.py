@@ -180,8 +180,8 @@ def background(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     Plain, smooth or chequered: a coarse grid of random colours, scaled up.
     """
     cells = rng.integers(1, 7)
-    mean = rng.uniform(0.1, 0.9, (3, 1, 1))
-    grid = mean + rng.uniform(-0.2, 0.2, (3, cells, cells))
+    mean = rng.uniform(0.0, 0.2, (3, 1, 1))
+    grid = mean + rng.uniform(-0.1, 0.1, (3, cells, cells))
     smooth = rng.uniform() < 0.5
     rows, columns = (_weights(cells, length, smooth) for length in (height, width))
     image = np.moveaxis(rows @ grid @ columns.T, 0, -1)
@@ -198,7 +198,7 @@ def _weights(cells: int, length: int, smooth: bool) -> np.ndarray:
 
 
 def contrasting(rng: np.random.Generator, mean: np.ndarray) -> np.ndarray:
-    """Two colours, (2, 3), each far from `mean` and drawn alike."""
-    colours = rng.uniform(size=(64, 3))
-    far = np.linalg.norm(colours - mean, axis=-1)
-    return colours[np.argsort(far < 0.6, kind="stable")[:2]].astype("float32")
+    """Two colours, (2, 3), drawn alike, each far brighter than `mean` in a channel."""
+    colours = rng.uniform(size=(32, 3))
+    near = (colours - mean).max(axis=-1) < 0.5
+    return colours[np.argsort(near, kind="stable")[:2]].astype("float32")

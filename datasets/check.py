@@ -1,0 +1,166 @@
+"""The job that finds broken videos: `python -m datasets.check FOLDER|table.csv`."""
+
+import argparse
+import csv
+import dataclasses
+import os
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import av
+
+from datasets.decode import (
+    LEAST_DECODED,
+    BrokenVideoError,
+    Video,
+    reason,
+    upright_shape,
+)
+from datasets.folder import list_videos
+from datasets.progress import progress
+from datasets.table import read_rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """The state of a video file.
+
+    Args:
+        path: Of the file.
+        state: "ok"; "damaged": it is used, with what decodes; "broken": it is not.
+        decoded: Frames that decode.
+        expected: Frames in the file; those that its header promises if more.
+        fps: Mean frames per second.
+        width: Of the upright picture.
+        height: Of the upright picture.
+        rotation: Degrees, counter-clockwise, to set it upright.
+        error: What is wrong.
+    """
+
+    path: str
+    state: str
+    decoded: int = 0
+    expected: int = 0
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    rotation: int = 0
+    error: str = ""
+
+
+def inspect(path: str) -> Report:
+    """Decodes a whole video, and says in what state it is."""
+    try:
+        with Video(path) as video:
+            return _inspect(video)
+    except BrokenVideoError as error:
+        return Report(os.fspath(path), "broken", error=error.reason)
+    except av.FFmpegError as error:
+        return Report(os.fspath(path), "broken", error=reason(error))
+
+
+def _inspect(video: Video) -> Report:
+    frame, decoded = None, 0
+    for frame in video.all_frames():  # noqa: B007, the last one is used below.
+        decoded += 1
+    packets = len(video.times)
+    expected = max(packets, video.stated_frames)
+    faults = [f"{video.bad} bad packets"] * bool(video.bad)
+    if decoded < expected:
+        faults.append(f"{expected - decoded} frames missing")
+    broken = decoded < max(1, LEAST_DECODED * packets)
+    state = "broken" if broken else "damaged" if faults else "ok"
+    height, width, turns = upright_shape(frame) if frame else (0, 0, 0)
+    return Report(
+        video.path,
+        state,
+        decoded,
+        expected,
+        round(video.rate, 3),
+        width,
+        height,
+        90 * turns if turns < 3 else -90,
+        ", ".join(faults),
+    )
+
+
+def check(data: str, workers: int | None = None) -> dict[str, Report]:
+    """Decodes every video of a folder or a table.
+
+    Args:
+        data: Path of the folder, or of the CSV file.
+        workers: Videos at once; None: one for each core.
+
+    Returns:
+        The report of each video by its path in the folder or the table.
+    """
+    names, root = list_names(data)
+    if not names:
+        raise ValueError(f"`data` must hold videos. Got: {data}")
+    workers = workers or len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(workers) as pool:
+        reports = pool.map(inspect, [root / name for name in names])
+        return dict(zip(names, progress(reports, len(names), "videos"), strict=True))
+
+
+def list_names(data: str) -> tuple[list[str], Path]:
+    """The videos' paths in a folder or a table, and what they are relative to."""
+    path = Path(data)
+    if path.is_dir():
+        return [p.relative_to(path).as_posix() for p in list_videos(path)], path
+    if path.is_file():
+        return sorted({row["path"] for row in read_rows(path)}), path.parent
+    raise ValueError(f"`data` must be a folder or a CSV file. Got: {data!r}")
+
+
+def write_csv(reports: dict[str, Report], path: str) -> None:
+    """Writes reports as a table."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        names = [field.name for field in dataclasses.fields(Report)]
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(dataclasses.asdict(report) for report in reports.values())
+
+
+def write_exclude(reports: dict[str, Report], path: str) -> None:
+    """Writes the paths of the broken videos, for the sources' `exclude`."""
+    broken = [name for name, report in reports.items() if report.state == "broken"]
+    Path(path).write_text("".join(f"{name}\n" for name in broken), encoding="utf-8")
+
+
+def describe(name: str, report: Report) -> str:
+    """One line on one video."""
+    line = f"{report.state:8}{report.decoded:6} of {report.expected:6} frames"
+    line += f"{report.fps:8.2f} fps {report.width:5} x {report.height:<5}"
+    turned = f" rotated {report.rotation}" if report.rotation else ""
+    error = f" ({report.error})" if report.error else ""
+    return f"{line} {name}{turned}{error}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the job; its exit code is 1 if a video is broken."""
+    parser = argparse.ArgumentParser("python -m datasets.check", description=__doc__)
+    parser.add_argument("data", help="a folder of videos, or a CSV table")
+    parser.add_argument("--csv", help="write the states as a table to this file")
+    parser.add_argument("--exclude", help="write the broken videos' paths to this file")
+    options = parser.parse_args(arguments)
+    try:
+        reports = check(options.data)
+        if options.csv:
+            write_csv(reports, options.csv)
+        if options.exclude:
+            write_exclude(reports, options.exclude)
+    except (ValueError, OSError) as error:
+        sys.exit(f"datasets.check: {error}")
+    for name, report in reports.items():
+        print(describe(name, report))
+    counts = Counter(report.state for report in reports.values())
+    states = [f"{counts[state]} {state}" for state in ("ok", "damaged", "broken")]
+    print(f"{len(reports)} videos: {', '.join(states)}")
+    return int(counts["broken"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""The index of a data set: which videos it has, their labels, and their splits."""
+
+import dataclasses
+import hashlib
+import logging
+from collections.abc import Collection
+from pathlib import PurePath
+
+from datasets.order import SPLITS
+
+SPLIT_NAMES = {
+    "train": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """One labelled video, or a part of one.
+
+    Args:
+        path: Of the file.
+        labels: Numbers of its classes.
+        start: Seconds where the part starts.
+        end: Seconds where it ends; None is the end of the video.
+    """
+
+    path: str
+    labels: tuple[int, ...]
+    start: float = 0.0
+    end: float | None = None
+
+    @property
+    def key(self) -> str:
+        """The path, and the part if it is one."""
+        if not self.start and self.end is None:
+            return self.path
+        return (
+            f"{self.path}#{self.start:g}-{'' if self.end is None else f'{self.end:g}'}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+    """All of a data set's items.
+
+    Args:
+        classes: Names of the classes.
+        splits: Items of "train", "validation" and "test".
+    """
+
+    classes: tuple[str, ...]
+    splits: dict[str, list[Item]]
+
+
+def hashed_split(name: str) -> str:
+    """A split for a name: 80 % train, 10 % validation, 10 % test.
+
+    It depends on nothing else, so files that are added never move others.
+    """
+    digest = hashlib.sha1(PurePath(name).as_posix().encode(errors="surrogateescape"))
+    tenth = int(digest.hexdigest()[:8], 16) % 10
+    return {0: "test", 1: "validation"}.get(tenth, "train")
+
+
+def read_exclude(path: str | None) -> set[str]:
+    """Reads a list of files to leave out, a path a line."""
+    if path is None:
+        return set()
+    try:
+        with open(path, encoding="utf-8") as lines:
+            return {line.strip() for line in lines if line.strip()}
+    except OSError as error:
+        raise ValueError(f"`exclude` must be a readable file. Got: {error}") from None
+
+
+def check_classes(classes: Collection[str], where: str) -> None:
+    """Raises ValueError unless there are classes to tell apart."""
+    if len(classes) < 2:
+        found = ", ".join(classes) or "none"
+        raise ValueError(f"`{where}` must have two classes or more. Got: {found}")
+
+
+def complete(
+    classes: tuple[str, ...], splits: dict[str, list[Item]], hashed: bool
+) -> Index:
+    """Makes the index, and fills what the hash of few videos has left empty.
+
+    A class without a training video trains on its others, and an empty validation or
+    test split is the training one: both are said aloud. Nothing is filled where the
+    user has chosen the splits.
+    """
+    splits = {split: list(splits.get(split, [])) for split in SPLITS}
+    if hashed:
+        for label, name in enumerate(classes):
+            _train_all(splits, label, name)
+        for split in SPLITS:
+            if not splits[split]:
+                text = "Too few videos for a %s split: it is the training one."
+                logging.getLogger(__name__).warning(text, split)
+                splits[split] = list(splits["train"])
+    trained = {label for item in splits["train"] for label in item.labels}
+    untrained = [name for label, name in enumerate(classes) if label not in trained]
+    if untrained:
+        shown = ", ".join(untrained[:5]) + (", ..." if len(untrained) > 5 else "")
+        raise ValueError(
+            f"every class must have a training video. Got none in: {shown}"
+        )
+    return Index(classes, splits)
+
+
+def _train_all(splits: dict[str, list[Item]], label: int, name: str) -> None:
+    if any(label in item.labels for item in splits["train"]):
+        return
+    others = [
+        item
+        for split in ("validation", "test")
+        for item in splits[split]
+        if label in item.labels
+    ]
+    if others:
+        text = "Too few videos of %s: it trains on those of validation and test too."
+        logging.getLogger(__name__).warning(text, name)
+        splits["train"] += others

@@ -1,0 +1,169 @@
+"""The job that writes data sets as files: `python -m datasets.prepare NAME --out=DIR`.
+
+It can be stopped and started again: what is there already is left as it is.
+"""
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import numpy as np
+
+from datasets.moving_shapes import TASKS, MovingShapes
+from datasets.order import SPLITS
+from datasets.progress import progress
+
+UNSEEN = "move_right"
+
+
+def moving_shapes(
+    out: str,
+    task: str = "single",
+    videos_per_class: int = 20,
+    size: int = 96,
+    seconds: float | None = None,
+    fps: float = 24.0,
+    seed: int = 0,
+    splits: bool = False,
+) -> None:
+    """Writes the moving shapes as mp4 files.
+
+    Single-label they go to `out/class/`, or to `out/split/class/`; multi-label to
+    `out/videos/`, with `out/table.csv` beside. One more that is in no split lies in
+    `out` itself, to try a trained network on.
+
+    Args:
+        out: Folder to write to.
+        task: "single" or "multi" label.
+        videos_per_class: Videos of each action; in split folders those of training.
+        size: Height and width in pixels, even.
+        seconds: Length of a video; 2 by default, 8 where multi-label.
+        fps: Frames per second.
+        seed: Of the data set.
+        splits: Whether to write split folders.
+    """
+    settings = {key: value for key, value in locals().items() if key != "out"}
+    if size < 16 or size % 2:
+        raise ValueError(f"`size` must be even and at least 16. Got: {size}")
+    source = MovingShapes(task, videos_per_class, seconds=seconds, seed=seed)
+    frames = round(source.seconds * fps)
+    if frames < 1:
+        raise ValueError(f"`seconds` must be at least one frame. Got: {seconds}")
+    spec = SimpleNamespace(frames=frames, rate=fps, height=size, width=size)
+    out = Path(out)
+    _claim(out, "moving_shapes", settings)
+    used = SPLITS if splits or task == "multi" else SPLITS[:1]
+    places = [(split, i) for split in used for i in range(source.size(split))]
+
+    def write(place):
+        split, index = place
+        clip, label = source.clip(spec, split, index, start=0.0)
+        folder = _folder(source, split, label, splits)
+        write_video(out / folder / f"{split}_{index:05d}.mp4", clip, fps)
+        return folder, split, index, label
+
+    rows = _write_all(write, places)
+    if task == "multi":
+        _write_table(out / "table.csv", source.classes, rows)
+    unseen = MovingShapes(actions=(UNSEEN, "grow"), seconds=seconds, seed=seed + 1)
+    clip, _ = unseen.clip(spec, "test", 0, start=0.0)
+    write_video(out / f"unseen_{UNSEEN}.mp4", clip, fps)
+
+
+DATASETS = {"moving_shapes": moving_shapes}
+
+
+def write_video(path: Path, clip: np.ndarray, fps: float) -> None:
+    """Encodes a clip, float RGB in [0, 1], unless its file is there already.
+
+    Args:
+        path: Of the mp4 file; it appears under this name only when it is whole.
+        clip: (frames, height, width, 3).
+        fps: Frames per second.
+    """
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with av.open(str(part), "w", format="mp4") as container:
+        rate = Fraction(fps).limit_denominator(1001)
+        stream = container.add_stream(
+            "libx264", rate=rate, options={"crf": "20", "preset": "veryfast"}
+        )
+        stream.height, stream.width = clip.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.thread_count = 1
+        for image in np.round(clip * 255).astype("uint8"):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    part.rename(path)
+
+
+def _claim(out: Path, name: str, settings: dict) -> None:
+    """Notes what a folder holds; ValueError if that is something else."""
+    out.mkdir(parents=True, exist_ok=True)
+    note, text = out / f"{name}.json", json.dumps(settings, indent=2, sort_keys=True)
+    if note.exists():
+        if note.read_text(encoding="utf-8") != text:
+            rule = f"`out` must be new, or hold {name} of the same settings"
+            raise ValueError(f"{rule}, which are in {note}. Got: {out}")
+    elif any(out.iterdir()):
+        raise ValueError(f"`out` must be new or empty. Got: {out}, with files in it")
+    note.write_text(text, encoding="utf-8")
+
+
+def _folder(source: MovingShapes, split: str, label: np.ndarray, splits: bool) -> str:
+    if source.task == "multi":
+        return "videos"
+    name = source.classes[int(label)]
+    return f"{split}/{name}" if splits else name
+
+
+def _write_all(write, places: list) -> list:
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return list(progress(pool.map(write, places), len(places), "videos written"))
+
+
+def _write_table(path: Path, classes: tuple[str, ...], rows: Iterable) -> None:
+    part = path.with_suffix(".part")
+    with open(part, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "labels", "split"])
+        for folder, split, index, label in rows:
+            names = "|".join(classes[i] for i in np.flatnonzero(label))
+            writer.writerow([f"{folder}/{split}_{index:05d}.mp4", names, split])
+    part.rename(path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the job."""
+    parser = argparse.ArgumentParser("python -m datasets.prepare", description=__doc__)
+    names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+    shapes = names.add_parser("moving_shapes", help="shapes that move, as mp4 files")
+    shapes.add_argument("--out", required=True, help="folder to write to")
+    shapes.add_argument("--task", choices=TASKS, default="single")
+    shapes.add_argument("--videos_per_class", type=int, default=20)
+    shapes.add_argument("--size", type=int, default=96, help="pixels")
+    shapes.add_argument("--seconds", type=float, help="length of a video")
+    shapes.add_argument("--fps", type=float, default=24.0)
+    shapes.add_argument("--seed", type=int, default=0)
+    shapes.add_argument("--splits", action="store_true", help="write split folders")
+    options = vars(parser.parse_args(arguments))
+    try:
+        DATASETS[options.pop("name")](**options)
+    except (ValueError, OSError) as error:
+        sys.exit(f"datasets.prepare: {error}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

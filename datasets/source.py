@@ -1,0 +1,281 @@
+"""A clip source over an index of videos: what a folder and a table share."""
+
+import logging
+import os
+import re
+import threading
+from collections.abc import Iterator
+
+import av
+import numpy as np
+
+from datasets import clips
+from datasets.decode import BrokenVideoError, Video, reason
+from datasets.items import Index, Item
+from datasets.order import SPLITS, check_request, check_split, draws, training_place
+
+DIRECTIONS = re.compile(r"(left|right)(wards?)?|((anti|counter)?clockwise)")
+LOGGER = logging.getLogger(__name__)
+
+
+class VideoSource:
+    """Clips of indexed videos, decoded as they are asked for.
+
+    Training clips are random in time, scale and place; evaluation takes the centre of
+    each video. A video that is shorter than the clip loops, with one warning. A broken
+    video is named once and counted: training replaces it by another, evaluation leaves
+    it out. The run fails when more than `max_bad_fraction` of all videos, and more than
+    one, are broken, or more than half of those read where that is at least 5.
+
+    Args:
+        index: The videos.
+        task: "single" or "multi" label.
+        flip: Whether training mirrors half of the clips. None: unless the name of a
+            class has a direction in it, as in "move_left" or "turn clockwise".
+        resize: Range of the scale of training clips, relative to the one at which the
+            picture just covers the clip. Evaluation uses 1.
+        max_bad_fraction: Share of broken videos that is put up with.
+        workers: Videos that are decoded at once; None: one for each core.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        task: str = "single",
+        flip: bool | None = None,
+        resize: tuple[float, float] = (1.0, 1.25),
+        max_bad_fraction: float = 0.01,
+        workers: int | None = None,
+    ):
+        _check(task in ("single", "multi"), "task", "single or multi", task)
+        _check(1 <= resize[0] <= resize[-1], "resize", "ascending, from 1", resize)
+        _check(
+            0 <= max_bad_fraction <= 1,
+            "max_bad_fraction",
+            "in [0, 1]",
+            max_bad_fraction,
+        )
+        _check(workers is None or workers >= 1, "workers", "at least 1", workers)
+        self.classes = index.classes
+        self.task = task
+        self.flip = not has_directions(index.classes) if flip is None else flip
+        self.resize = tuple(resize)
+        self.workers = len(os.sched_getaffinity(0)) if workers is None else workers
+        self.health = Health(index, max_bad_fraction)
+        self._splits = index.splits
+
+    def size(self, split: str) -> int:
+        """Number of videos in a split, the broken ones included."""
+        check_split(split)
+        return len(self._splits[split])
+
+    def batches(
+        self,
+        clip_spec,
+        split: str,
+        batch_size: int,
+        seed: int = 0,
+        start: int = 0,
+    ) -> "Batches":
+        """Batches of clips: endless and shuffled in "train", else one pass in order.
+
+        Args:
+            clip_spec: Frames, rate, height and width of a clip.
+            split: "train", "validation" or "test".
+            batch_size: Clips a batch; the last one of a pass may be short.
+            seed: Of the order and of all random draws.
+            start: Batches to skip, for an exact resume.
+        """
+        check_request(split, batch_size, start)
+        if not self._splits[split]:
+            have = ", ".join(name for name in SPLITS if self._splits[name])
+            raise ValueError(f"`split` must be one of {have}. Got: {split!r}")
+        return Batches(self, clip_spec, split, batch_size, seed, start)
+
+    def items(self, split: str) -> list[Item]:
+        """The videos of a split."""
+        check_split(split)
+        return self._splits[split]
+
+    def training_clip(
+        self, clip_spec, position: int, seed: int
+    ) -> tuple[np.ndarray, int]:
+        """Reads the clip at a position of the training order, and its item's index."""
+        items = self._splits["train"]
+        epoch, index = training_place(position, len(items), seed)
+        rng, others = draws(seed, epoch, index), None
+        while True:
+            clip = self._read(items[index], clip_spec, rng)
+            if clip is not None:
+                return clip, index
+            others = others or np.random.default_rng((seed, epoch, index, 1))
+            index = int(others.integers(len(items)))
+
+    def evaluation_clip(
+        self, clip_spec, split: str, index: int
+    ) -> tuple[np.ndarray, int]:
+        """Reads the centre clip of a video, and its index: -1 if it is broken."""
+        clip = self._read(self._splits[split][index], clip_spec, None)
+        if clip is None:
+            shape = (clip_spec.frames, clip_spec.height, clip_spec.width, 3)
+            return np.zeros(shape, "uint8"), -1
+        return clip, index
+
+    def labels(self, split: str) -> np.ndarray:
+        """Labels of a split: int32 (videos,), or float32 (videos, classes) if multi."""
+        items = self._splits[split]
+        if self.task == "single":
+            return np.array([item.labels[0] for item in items], "int32")
+        hot = np.zeros((len(items), len(self.classes)), "float32")
+        for row, item in enumerate(items):
+            hot[row, list(item.labels)] = 1
+        return hot
+
+    def _read(self, item: Item, clip_spec, rng) -> np.ndarray | None:
+        try:
+            with Video(item.path, item.start, item.end) as video:
+                if clips.is_short(video.times, clip_spec.frames, clip_spec.rate):
+                    self.health.loops(item, clip_spec)
+                clip = clips.read(video, clip_spec, rng, self.resize, self.flip)
+        except (BrokenVideoError, av.FFmpegError) as error:
+            self.health.breaks(item, reason(error))
+            return None
+        self.health.reads(item)
+        return clip
+
+
+class Health:
+    """Counts the videos that were read and those that are broken, and names these.
+
+    Args:
+        index: All videos.
+        max_bad_fraction: Share of broken ones that is put up with.
+    """
+
+    def __init__(self, index: Index, max_bad_fraction: float):
+        self.bad: dict[str, str] = {}
+        self._total = len({i.key for items in index.splits.values() for i in items})
+        self._fraction = max_bad_fraction
+        self._read: set[str] = set()
+        self._looped = False
+        self._lock = threading.Lock()
+
+    def reads(self, item: Item) -> None:
+        """Notes a video that was read."""
+        with self._lock:
+            self._read.add(item.key)
+
+    def loops(self, item: Item, clip_spec) -> None:
+        """Warns of the first video that is shorter than the clip."""
+        with self._lock:
+            if not self._looped:
+                seconds = clip_spec.frames / clip_spec.rate
+                text = "%s is shorter than the clip (%.1f s): such videos loop."
+                LOGGER.warning(text, item.key, seconds)
+            self._looped = True
+
+    def breaks(self, item: Item, why: str) -> None:
+        """Names a broken video; ValueError when there are too many."""
+        with self._lock:
+            if item.key not in self.bad:
+                self.bad[item.key] = why
+                LOGGER.warning("%s is broken and left out: %s", item.key, why)
+            bad, read = len(self.bad), len(self._read | self.bad.keys())
+        allowed = self._fraction * self._total
+        if self._fraction:
+            allowed = max(1, allowed)
+        if bad > allowed or bad > max(4, read / 2) or bad == self._total:
+            rule = f"at most {self._fraction:.1%} of {self._total} videos may be broken"
+            raise ValueError(
+                f"{rule} (`max_bad_fraction`). Got {bad} of the {read} read so far, "
+                f"the last {item.key}: {why}. `python -m datasets.check` lists them."
+            )
+
+
+class Batches:
+    """Iterable of NumPy batches; each new iteration starts again, at `start`.
+
+    Attributes:
+        dataset: The `tf.data.Dataset` behind it.
+    """
+
+    def __init__(self, source: VideoSource, clip_spec, split, batch_size, seed, start):
+        self._source = source
+        self._clip_spec = clip_spec
+        self._split = split
+        self._error = None
+        self.dataset = self._build(batch_size, seed, start * batch_size)
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
+        import tensorflow as tf
+
+        try:
+            for clip, label, *keys in self.dataset.as_numpy_iterator():
+                names = [np.array([key.decode() for key in keys[0]])] if keys else []
+                yield clip, label, *names
+        except tf.errors.OpError:
+            if self._error is None:
+                raise
+            # Of TensorFlow's many lines only ours says what is wrong.
+            raise self._error from None
+
+    def _build(self, batch_size: int, seed: int, first: int):
+        # TensorFlow takes seconds to import: mistakes in the arguments are told before.
+        import tensorflow as tf
+
+        training, size = self._split == "train", self._source.size(self._split)
+
+        def read(position):
+            try:
+                if training:
+                    clip, index = self._source.training_clip(
+                        self._clip_spec, int(position), seed
+                    )
+                else:
+                    clip, index = self._source.evaluation_clip(
+                        self._clip_spec, self._split, int(position)
+                    )
+            except Exception as error:
+                self._error = error
+                raise
+            return clip, np.int64(index)
+
+        shape = (
+            self._clip_spec.frames,
+            self._clip_spec.height,
+            self._clip_spec.width,
+            3,
+        )
+
+        def load(position):
+            types = (tf.uint8, tf.int64)
+            clip, index = tf.numpy_function(read, [position], types)
+            return tf.ensure_shape(clip, shape), tf.ensure_shape(index, ())
+
+        labels = self._source.labels(self._split)
+        keys = [item.key for item in self._source.items(self._split)]
+
+        def finish(clip, index):
+            batch = tf.cast(clip, tf.float32) / 255.0, tf.gather(labels, index)
+            return batch if training else (*batch, tf.gather(keys, index))
+
+        last = np.iinfo("int64").max if training else size
+        positions = tf.data.Dataset.range(first, max(first, last))
+        loaded = positions.map(load, self._source.workers, deterministic=True)
+        good = loaded if training else loaded.filter(lambda clip, index: index >= 0)
+        return good.batch(batch_size).map(finish).prefetch(2)
+
+
+def has_directions(classes: tuple[str, ...]) -> bool:
+    """Whether mirroring could turn one class into another, by their names."""
+    words = [
+        word.lower()
+        for name in classes
+        for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+    ]
+    return any(DIRECTIONS.fullmatch(word) for word in words)
+
+
+def _check(valid: bool, name: str, rule: str, value: object) -> None:
+    if not valid:
+        raise ValueError(f"`{name}` must be {rule}. Got: {value!r}")
