@@ -24,14 +24,16 @@ def sample(times: np.ndarray, frames: int, rate: float, place: float) -> np.ndar
     # From a frame's very time, equal rates give each frame once.
     wanted = times[_nearest(times, np.array([place * free]))] + steps
     if is_short(times, frames, rate):
-        wanted %= times[-1] + _interval(times, rate)
+        interval = _interval(times, rate)
+        slack = interval / 4  # Times are rounded: nearly the end is the end.
+        wanted = (wanted + slack) % (times[-1] + interval) - slack
     return _nearest(times, wanted)
 
 
 def is_short(times: np.ndarray, frames: int, rate: float) -> bool:
     """Whether a video ends before a clip does."""
-    length = times[-1] - times[0] + _interval(times, rate)
-    return (frames - 1) / rate >= length + 1e-6
+    end = times[-1] - times[0] + 0.75 * _interval(times, rate)
+    return bool((frames - 1) / rate > end)
 
 
 def read(
@@ -40,8 +42,9 @@ def read(
     rng: np.random.Generator | None = None,
     resize: tuple[float, float] = (1.0, 1.25),
     flip: bool = False,
+    place: float = 0.5,
 ) -> np.ndarray:
-    """Reads one clip: a random one with `rng`, else the centre of the video.
+    """Reads one clip: a random one with `rng`, else the whole or central picture.
 
     Args:
         video: To read from.
@@ -49,11 +52,12 @@ def read(
         rng: Draws the moment, the scale, the crop and the flip.
         resize: Range of the scale, relative to the one that just covers the clip.
         flip: Whether half of the random clips are mirrored.
+        place: Of a clip that is not random: 0 at the video's start, 1 at its end.
 
     Returns:
         The clip, uint8 (frames, height, width, 3).
     """
-    place, scale, y, x, mirror = [0.5, 0.0, 0.5, 0.5, 0.0]
+    scale, y, x, mirror = 0.0, 0.5, 0.5, 0.0
     if rng is not None:
         place, scale, y, x, mirror = rng.uniform(size=5)
         scale = resize[0] + scale * (resize[1] - resize[0])
@@ -65,6 +69,24 @@ def read(
     step = -1 if flip and mirror < 0.5 and rng is not None else 1
     part = np.s_[top : top + size[0], left : left + size[1]]
     return np.stack([image[part][:, ::step] for image in images])
+
+
+def read_file(path: str, clip_spec, place: float = 0.5) -> np.ndarray:
+    """Reads one clip of a video file, as evaluation sees it.
+
+    Args:
+        path: Of the video.
+        clip_spec: Frames, rate, height and width.
+        place: Where the clip lies in the video: 0 at its start, 1 at its end.
+
+    Returns:
+        The clip, float32 (frames, height, width, 3) in [0, 1].
+
+    Raises:
+        BrokenVideoError: The video can not be read.
+    """
+    with Video(path) as video:
+        return read(video, clip_spec, place=place).astype("float32") / 255
 
 
 def cover(

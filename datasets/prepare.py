@@ -75,7 +75,8 @@ def moving_shapes(
         _write_table(out / "table.csv", source.classes, rows)
     unseen = MovingShapes(actions=(UNSEEN, "grow"), seconds=seconds, seed=seed + 1)
     clip, _ = unseen.clip(spec, "test", 0, start=0.0)
-    write_video(out / f"unseen_{UNSEEN}.mp4", clip, fps)
+    write_video(out / "unseen.mp4", clip, fps)
+    print(f"{out / 'unseen.mp4'} is in no class folder; it shows {UNSEEN}")
 
 
 DATASETS = {"moving_shapes": moving_shapes}

@@ -5,6 +5,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import av
 import numpy as np
@@ -16,6 +17,8 @@ from datasets.order import SPLITS, check_request, check_split, draws, training_p
 
 DIRECTIONS = re.compile(r"(left|right)(wards?)?|((anti|counter)?clockwise)")
 LOGGER = logging.getLogger(__name__)
+# In place of an item's index.
+BROKEN, FAILED = -1, -2
 
 
 class VideoSource:
@@ -98,7 +101,7 @@ class VideoSource:
         return self._splits[split]
 
     def training_clip(
-        self, clip_spec, position: int, seed: int
+        self, clip_spec, seed: int, position: int
     ) -> tuple[np.ndarray, int]:
         """Reads the clip at a position of the training order, and its item's index."""
         items = self._splits["train"]
@@ -114,11 +117,10 @@ class VideoSource:
     def evaluation_clip(
         self, clip_spec, split: str, index: int
     ) -> tuple[np.ndarray, int]:
-        """Reads the centre clip of a video, and its index: -1 if it is broken."""
+        """Reads the centre clip of a video, and its index: `BROKEN` if it is."""
         clip = self._read(self._splits[split][index], clip_spec, None)
         if clip is None:
-            shape = (clip_spec.frames, clip_spec.height, clip_spec.width, 3)
-            return np.zeros(shape, "uint8"), -1
+            return np.zeros(clip_spec.shape, "uint8"), BROKEN
         return clip, index
 
     def labels(self, split: str) -> np.ndarray:
@@ -196,74 +198,66 @@ class Batches:
     """Iterable of NumPy batches; each new iteration starts again, at `start`.
 
     Attributes:
-        dataset: The `tf.data.Dataset` behind it.
+        dataset: The `tf.data.Dataset` behind it, which just ends where this raises.
     """
 
     def __init__(self, source: VideoSource, clip_spec, split, batch_size, seed, start):
         self._source = source
         self._clip_spec = clip_spec
         self._split = split
+        self._training = split == "train"
+        self._clip = (
+            partial(source.training_clip, clip_spec, seed)
+            if self._training
+            else partial(source.evaluation_clip, clip_spec, split)
+        )
         self._error = None
-        self.dataset = self._build(batch_size, seed, start * batch_size)
+        self.dataset = self._build(batch_size, start * batch_size)
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
-        import tensorflow as tf
+        self._error = None
+        for clip, label, *keys in self.dataset.as_numpy_iterator():
+            names = [np.array([key.decode() for key in keys[0]])] if keys else []
+            yield clip, label, *names
+        if self._error is not None:
+            raise self._error
 
+    def _read(self, position: np.int64) -> tuple[np.ndarray, np.int64]:
+        """Reads a clip and its item's index: `BROKEN`, or `FAILED` with an error."""
         try:
-            for clip, label, *keys in self.dataset.as_numpy_iterator():
-                names = [np.array([key.decode() for key in keys[0]])] if keys else []
-                yield clip, label, *names
-        except tf.errors.OpError:
-            if self._error is None:
-                raise
-            # Of TensorFlow's many lines only ours says what is wrong.
-            raise self._error from None
+            clip, index = self._clip(int(position))
+        # TensorFlow would log an exception with all its traceback: it never sees one.
+        except Exception as error:
+            self._error = self._error or error
+            clip, index = np.zeros(self._clip_spec.shape, "uint8"), FAILED
+        return clip, np.int64(index)
 
-    def _build(self, batch_size: int, seed: int, first: int):
+    def _build(self, batch_size: int, first: int):
         # TensorFlow takes seconds to import: mistakes in the arguments are told before.
         import tensorflow as tf
 
-        training, size = self._split == "train", self._source.size(self._split)
-
-        def read(position):
-            try:
-                if training:
-                    clip, index = self._source.training_clip(
-                        self._clip_spec, int(position), seed
-                    )
-                else:
-                    clip, index = self._source.evaluation_clip(
-                        self._clip_spec, self._split, int(position)
-                    )
-            except Exception as error:
-                self._error = error
-                raise
-            return clip, np.int64(index)
-
-        shape = (
-            self._clip_spec.frames,
-            self._clip_spec.height,
-            self._clip_spec.width,
-            3,
+        items, labels = (
+            self._source.items(self._split),
+            self._source.labels(self._split),
         )
+        keys, shape = [item.key for item in items], self._clip_spec.shape
 
         def load(position):
             types = (tf.uint8, tf.int64)
-            clip, index = tf.numpy_function(read, [position], types)
+            clip, index = tf.numpy_function(self._read, [position], types)
             return tf.ensure_shape(clip, shape), tf.ensure_shape(index, ())
-
-        labels = self._source.labels(self._split)
-        keys = [item.key for item in self._source.items(self._split)]
 
         def finish(clip, index):
             batch = tf.cast(clip, tf.float32) / 255.0, tf.gather(labels, index)
-            return batch if training else (*batch, tf.gather(keys, index))
+            return batch if self._training else (*batch, tf.gather(keys, index))
 
-        last = np.iinfo("int64").max if training else size
+        last = np.iinfo("int64").max if self._training else len(items)
         positions = tf.data.Dataset.range(first, max(first, last))
-        loaded = positions.map(load, self._source.workers, deterministic=True)
-        good = loaded if training else loaded.filter(lambda clip, index: index >= 0)
-        return good.batch(batch_size).map(finish).prefetch(2)
+        read = positions.map(load, self._source.workers, deterministic=True)
+        read = read.take_while(lambda clip, index: index != FAILED)
+        read = read.filter(lambda clip, index: index != BROKEN)
+        # Training has no end but a failure, whose last clips are no batch.
+        return read.batch(batch_size, self._training).map(finish).prefetch(2)
 
 
 def has_directions(classes: tuple[str, ...]) -> bool:

@@ -36,10 +36,11 @@ def write_video(
     stamps=None,
     options=None,
     rotation=None,
+    container_options=None,
 ):
     """Writes a video of numbered pictures; `stamps` are milliseconds, if uneven."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width = size
         stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+from synthesis import number, write_video
+
+from datasets import clips
+from datasets.decode import BrokenVideoError, Video
+from datasets.order import draws
+from zoo.genotypes.base import ClipSpec
+
+SECOND = np.arange(24) / 24  # One second at 24 frames per second.
+
+
+@pytest.mark.parametrize(
+    ("frames", "rate", "place", "expected"),
+    [
+        (4, 24, 0, [0, 1, 2, 3]),
+        (4, 24, 1, [20, 21, 22, 23]),
+        (4, 12, 0, [0, 2, 4, 6]),
+        (3, 12, 0.5, [9, 11, 13]),
+        (3, 48, 0, [0, 0, 1]),
+        (1, 1, 0.5, [11]),
+        (4, 3, 0, [0, 8, 16, 0]),
+        (5, 2, 1, [0, 12, 0, 12, 0]),
+    ],
+)
+def test_samples_by_the_models_own_rate(frames, rate, place, expected):
+    assert clips.sample(SECOND, frames, rate, place).tolist() == expected
+
+
+def test_samples_uneven_frames_by_their_times():
+    times = np.array([0.0, 0.01, 0.02, 0.5, 0.98, 1.0])
+    assert clips.sample(times, 3, 2, 0).tolist() == [0, 3, 5]
+
+
+def test_equal_rates_give_each_frame_once_though_times_are_rounded():
+    times = np.round(np.arange(300) / 30, 3)
+    for place in np.linspace(0, 1, 13):
+        steps = np.diff(clips.sample(times, 30, 30, place))
+        np.testing.assert_array_equal(steps, 1)
+
+
+def test_knows_which_videos_are_short():
+    assert not clips.is_short(SECOND, 24, 24)
+    assert clips.is_short(SECOND, 25, 24)
+    assert clips.is_short(np.array([0.0]), 2, 12)
+    assert not clips.is_short(np.array([0.0]), 1, 12)
+
+
+def test_one_picture_fills_a_clip():
+    assert clips.sample(np.array([0.0]), 3, 12, 0.5).tolist() == [0, 0, 0]
+
+
+def test_covers_the_clip_and_keeps_the_proportions():
+    assert clips.cover((240, 320), (112, 112)) == (112, 149)
+    assert clips.cover((240, 320), (112, 112), 1.25) == (140, 187)
+    assert clips.cover((240, 320), (48, 128)) == (96, 128)
+    assert clips.cover((100, 100), (33, 33)) == (33, 33)
+
+
+@pytest.fixture
+def video(tmp_path):
+    with Video(write_video(tmp_path / "a.mp4")) as opened:
+        yield opened
+
+
+def test_evaluation_reads_the_centre(video):
+    clip = clips.read(video, ClipSpec(5, 10, 48, 64))
+    assert clip.dtype == np.uint8
+    assert clip.shape == (5, 48, 64, 3)
+    assert [number(image) for image in clip] == [15, 17, 19, 21, 23]
+    square = clips.read(video, ClipSpec(1, 10, 48, 48))
+    whole = clips.read(video, ClipSpec(1, 10, 48, 64))
+    np.testing.assert_array_equal(square, whole[:, :, 8:56])
+
+
+def test_training_draws_moment_scale_place_and_flip(video):
+    spec = ClipSpec(2, 10, 32, 32)
+    first = clips.read(video, spec, draws(0, 0, 0), flip=True)
+    again = clips.read(video, spec, draws(0, 0, 0), flip=True)
+    np.testing.assert_array_equal(first, again)
+    drawn = [clips.read(video, spec, draws(0, 0, i), flip=True) for i in range(12)]
+    assert len({clip.tobytes() for clip in drawn}) == 12
+    # Red grows from left to right, unless the clip is mirrored.
+    mirrored = [clip[0, -1, 0, 0] > clip[0, -1, -1, 0] for clip in drawn]
+    assert 0 < sum(mirrored) < 12
+    plain = [clips.read(video, spec, draws(0, 0, i)) for i in range(12)]
+    assert all(clip[0, -1, 0, 0] < clip[0, -1, -1, 0] for clip in plain)
+
+
+def test_scale_is_drawn_from_its_range(video):
+    wide = ClipSpec(1, 10, 48, 64)
+    whole = clips.read(video, wide, draws(0, 0, 1), resize=(1.0, 1.0))
+    close = clips.read(video, wide, draws(0, 0, 1), resize=(2.0, 2.0))
+    assert np.ptp(whole[0, -1, :, 0].astype(int)) > 200
+    assert np.ptp(close[0, -1, :, 0].astype(int)) < 150
+
+
+def test_reads_a_file(tmp_path):
+    path = write_video(tmp_path / "a.mp4")
+    clip = clips.read_file(path, ClipSpec(3, 20, 48, 64), place=1.0)
+    assert clip.dtype == np.float32
+    assert [number(image * 255) for image in clip] == [37, 38, 39]
+    with pytest.raises(BrokenVideoError, match="none"):
+        clips.read_file(tmp_path / "none.mp4", ClipSpec(3, 20, 48, 64))

@@ -1,0 +1,221 @@
+import itertools
+
+import numpy as np
+import pytest
+from synthesis import number, write_video
+
+from datasets.folder import VideoFolder
+from datasets.source import Batches, has_directions
+from datasets.table import VideoTable
+from zoo.genotypes.base import ClipSpec
+
+SPEC = ClipSpec(frames=2, rate=20, height=24, width=32)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Two classes in split folders; video k has 6 + k frames."""
+    root = tmp_path_factory.mktemp("videos")
+    for split, count in (("train", 4), ("validation", 3), ("test", 1)):
+        for name, k in itertools.product("ab", range(count)):
+            write_video(root / split / name / f"{k}.mp4", frames=6 + k)
+    return root
+
+
+@pytest.fixture
+def broken_root(root, tmp_path):
+    """The same, with two broken videos: one in training, one in validation."""
+    for path in root.rglob("*.mp4"):
+        copy = tmp_path / path.relative_to(root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    (tmp_path / "train/a/1.mp4").write_bytes(b"")
+    (tmp_path / "validation/b/0.mp4").write_text("<html>")
+    return tmp_path
+
+
+def take(batches, count):
+    return list(itertools.islice(batches, count))
+
+
+def test_training_batches_are_floats_and_labels_without_end(root):
+    source = VideoFolder(root, flip=False)
+    batches = take(source.batches(SPEC, "train", 3), 7)
+    for clip, label in batches:
+        assert isinstance(clip, np.ndarray)
+        assert clip.shape == (3, *SPEC.shape)
+        assert clip.dtype == np.float32
+        assert 0 <= clip.min() < 0.1 < 0.9 < clip.max() <= 1
+        assert label.dtype == np.int32
+    labels = np.concatenate([label for _, label in batches])[:16]
+    assert np.bincount(labels).tolist() == [8, 8]
+
+
+def test_evaluation_is_one_pass_in_order_with_keys(root):
+    source = VideoFolder(root)
+    batches = source.batches(SPEC, "validation", 4)
+    for _ in range(2):  # Iterating again starts again.
+        (first, label, keys), (second, _, _) = batches
+        assert (len(first), len(second)) == (4, 2)
+        assert label.tolist() == [0, 0, 0, 1]
+        assert keys[3] == f"{root}/validation/b/0.mp4"
+        assert [number(clip[0] * 255) for clip in first] == [2, 2, 3, 2]
+
+
+def test_resume_skips_exactly_and_reads_nothing_before(root, monkeypatch):
+    source = VideoFolder(root)
+    whole = take(source.batches(SPEC, "train", 3, seed=1), 6)
+    read, original = [], VideoFolder.training_clip
+
+    def record(self, spec, seed, position):
+        read.append(position)
+        return original(self, spec, seed, position)
+
+    monkeypatch.setattr(VideoFolder, "training_clip", record)
+    resumed = take(source.batches(SPEC, "train", 3, seed=1, start=4), 2)
+    for expected, given in zip(whole[4:], resumed, strict=True):
+        np.testing.assert_array_equal(expected[0], given[0])
+        np.testing.assert_array_equal(expected[1], given[1])
+    assert min(read) == 12
+
+
+def test_seeds_differ(root):
+    source = VideoFolder(root)
+    first, second = (take(source.batches(SPEC, "train", 8, seed=s), 1) for s in (0, 1))
+    assert np.abs(first[0][0] - second[0][0]).max() > 0.1
+
+
+def test_mirrors_unless_a_class_names_a_direction(root, tmp_path):
+    assert VideoFolder(root).flip
+    assert not VideoFolder(root, flip=False).flip
+    for name in ("move_left", "move_up"):
+        write_video(tmp_path / name / "1.mp4", frames=1)
+    assert not VideoFolder(tmp_path).flip
+    assert VideoFolder(tmp_path, flip=True).flip
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("move_left", True),
+        ("TurnRight", True),
+        ("turn anticlockwise", True),
+        ("Pulling something from left to right", True),
+        ("moving rightwards", True),
+        ("bright_lights", False),
+        ("cleft", False),
+    ],
+)
+def test_finds_directions_in_names(name, expected):
+    assert has_directions(("walk", name)) is expected
+
+
+def test_labels_of_a_table_are_many_hot(root, tmp_path):
+    rows = [
+        f"{root}/train/a/{k}.mp4,{labels},train"
+        for k, labels in enumerate(["x|y", "y", "z"])
+    ]
+    table = tmp_path / "table.csv"
+    table.write_text("path,labels,split\n" + "\n".join(rows))
+    batches = VideoTable(table).batches(SPEC, "train", 3)
+    _, label = next(iter(batches))
+    assert label.dtype == np.float32
+    assert sorted(label.tolist()) == [[0, 0, 1], [0, 1, 0], [1, 1, 0]]
+
+
+def test_a_row_of_a_table_can_be_a_part(root, tmp_path):
+    table = tmp_path / "table.csv"
+    part = f"{root}/train/a/3.mp4,x,0.2,0.4,test\n"
+    rest = "".join(f"{root}/train/a/{k}.mp4,{c},,,train\n" for k, c in enumerate("xy"))
+    table.write_text(f"path,labels,start,end,split\n{part}{rest}")
+    ((clip, _, key),) = VideoTable(table).batches(ClipSpec(4, 20, 48, 64), "test", 1)
+    assert [number(image * 255) for image in clip[0]] == [4, 5, 6, 7]
+    assert key[0].endswith("3.mp4#0.2-0.4")
+
+
+def test_short_videos_loop_with_one_warning(root, caplog):
+    source = VideoFolder(root)
+    long = ClipSpec(frames=20, rate=20, height=48, width=64)
+    ((clip, *_),) = source.batches(long, "validation", 6)
+    assert [number(image * 255) for image in clip[0]] == [*range(6)] * 3 + [0, 1]
+    assert caplog.text.count("shorter than the clip") == 1
+
+
+def test_training_replaces_broken_videos_and_names_them_once(broken_root, caplog):
+    source = VideoFolder(broken_root, max_bad_fraction=0.2)
+    batches = take(source.batches(SPEC, "train", 8), 4)
+    assert all(clip.max() > 0.5 for clip, _ in batches)
+    assert caplog.text.count("train/a/1.mp4 is broken") == 1
+    assert list(source.health.bad) == [f"{broken_root}/train/a/1.mp4"]
+    again = take(VideoFolder(broken_root).batches(SPEC, "train", 8, start=3), 1)
+    np.testing.assert_array_equal(again[0][0], batches[3][0])
+
+
+def test_evaluation_leaves_broken_videos_out(broken_root, caplog):
+    source = VideoFolder(broken_root, max_bad_fraction=0.2)
+    (batch,) = source.batches(SPEC, "validation", 8)
+    assert [key[-7:] for key in batch[2]] == [
+        *("a/0.mp4", "a/1.mp4", "a/2.mp4"),
+        *("b/1.mp4", "b/2.mp4"),
+    ]
+    assert batch[1].tolist() == [0, 0, 0, 1, 1]
+    assert "validation/b/0.mp4 is broken" in caplog.text
+
+
+def test_a_run_fails_with_one_line_when_too_many_are_broken(broken_root):
+    source = VideoFolder(broken_root)  # 1 % of 16, so one is put up with.
+    assert len(take(source.batches(SPEC, "train", 8), 4)) == 4
+    message = r"at most 1.0% of 16 videos may be broken .* Got 2 of the \d+ read so far"
+    with pytest.raises(ValueError, match=message) as caught:
+        list(source.batches(SPEC, "validation", 8))
+    assert "\n" not in str(caught.value)
+
+
+def test_none_may_be_broken_where_the_user_says_so(broken_root):
+    source = VideoFolder(broken_root, max_bad_fraction=0)
+    with pytest.raises(ValueError, match="Got 1 of the"):
+        take(source.batches(SPEC, "train", 8), 4)
+
+
+def test_a_folder_of_broken_videos_fails_in_one_line(tmp_path, capfd):
+    for name in ("a/1.mp4", "b/1.mp4"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ValueError, match="Got 2 of the 2 read"):
+        take(VideoFolder(tmp_path, max_bad_fraction=1).batches(SPEC, "train", 2), 1)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_an_unexpected_error_comes_through(root, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(VideoFolder, "training_clip", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        take(VideoFolder(root).batches(SPEC, "train", 2), 1)
+
+
+def test_mistakes_are_told_before_anything_is_read(root, monkeypatch):
+    monkeypatch.setattr(Batches, "_build", lambda *_: pytest.fail("built"))
+    source = VideoFolder(root)
+    with pytest.raises(ValueError, match="`split` must be"):
+        source.batches(SPEC, "dev", 1)
+    with pytest.raises(ValueError, match="`batch_size` must be"):
+        source.batches(SPEC, "train", 0)
+    with pytest.raises(ValueError, match="`split` must be"):
+        source.size("dev")
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"resize": (0.5, 1)}, "resize"),
+        ({"resize": (1.5, 1)}, "resize"),
+        ({"max_bad_fraction": 2}, "max_bad_fraction"),
+        ({"workers": 0}, "workers"),
+        ({"task": "both"}, "task"),
+    ],
+)
+def test_rejects_nonsense(root, options, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be"):
+        VideoFolder(root, **options)
