@@ -1,14 +1,169 @@
 """A network at work: its compiled function, its word on a split, and a trained run."""
 
+import dataclasses
+import functools
 import itertools
+import json
 import math
+import os
+import pathlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 
-from zoo.genotypes import ClipSpec
+from zoo import files, metrics
+from zoo.genotypes import ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check
+
+MODEL_FILE, BEST_WEIGHTS = "model.json", "best.weights.h5"
+VERSION = 1
+PREPROCESSING = "RGB in [0, 1]"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a run's network is: all but its weights.
+
+    Args:
+        genotype: Of the network.
+        classes: Names, in the order of the logits.
+        task: "single" or "multi" label.
+        clip_spec: The clips it was trained on.
+        options: Of the network's family, as `zoo.build` took them.
+    """
+
+    genotype: Genotype
+    classes: tuple[str, ...]
+    task: str
+    clip_spec: ClipSpec
+    options: dict = field(default_factory=dict)
+
+    def build(self) -> keras.Model:
+        """The network, with new weights."""
+        from zoo import registry  # Measures by this file's function.
+
+        shape, count = self.clip_spec.shape, len(self.classes)
+        return registry.build(self.genotype, shape, count, **self.options)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained network and what it says.
+
+    Args:
+        model: From a clip to logits.
+        classes: Names, in the order of the logits.
+        task: "single" or "multi" label.
+        clip_spec: The clips it reads.
+        workdir: Folder it was trained in.
+    """
+
+    model: keras.Model
+    classes: tuple[str, ...]
+    task: str
+    clip_spec: ClipSpec
+    workdir: pathlib.Path
+
+    def predict(self, clip: np.ndarray) -> np.ndarray:
+        """Probabilities of the classes.
+
+        Args:
+            clip: RGB in [0, 1] of `clip_spec.shape`, or a batch of such.
+
+        Returns:
+            Array (classes,), or (batch, classes).
+        """
+        clip = np.asarray(clip, "float32")
+        shape, single = self.clip_spec.shape, clip.ndim == 4
+        rule = f"of shape {shape}, or a batch of such"
+        check(
+            clip.shape[-4:] == shape and clip.ndim in (4, 5), "clip", rule, clip.shape
+        )
+        logits = self._compiled(clip[None] if single else clip)
+        result = metrics.probabilities(self.task, logits)
+        return result[0] if single else result
+
+    @functools.cached_property
+    def _compiled(self) -> Callable[[np.ndarray], np.ndarray]:
+        from zoo.fusing import fuse  # Not needed for training.
+
+        return compiled(fuse(self.model))
+
+
+def describe(workdir: str | os.PathLike, description: Description) -> None:
+    """Writes `model.json` into a run's folder, which is made where it is missing.
+
+    Raises:
+        ValueError: The folder describes another network, or other classes.
+    """
+    folder = pathlib.Path(workdir)
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / MODEL_FILE).exists():
+        known = read_description(folder)
+        for item in dataclasses.fields(Description):
+            old, new = (getattr(d, item.name) for d in (known, description))
+            rule = f"new, or of a run with the same {item.name}"
+            check(old == new, "workdir", rule, str(workdir))
+    record = {
+        "version": VERSION,
+        "genotype": json.loads(description.genotype.to_json()),
+        "classes": list(description.classes),
+        "task": description.task,
+        "clip_spec": dataclasses.asdict(description.clip_spec),
+        "options": description.options,
+        "preprocessing": PREPROCESSING,
+    }
+    files.write_json(folder / MODEL_FILE, record)
+
+
+def read_description(workdir: str | os.PathLike) -> Description:
+    """Reads a run's `model.json`.
+
+    Raises:
+        ValueError: There is none, or it is not what `describe` writes.
+    """
+    path = pathlib.Path(workdir, MODEL_FILE)
+    check(path.is_file(), "workdir", f"a run's folder, with {MODEL_FILE}", str(workdir))
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        check(record["version"] == VERSION, "version", VERSION, record["version"])
+        return Description(
+            from_json(json.dumps(record["genotype"])),
+            tuple(record["classes"]),
+            record["task"],
+            ClipSpec(**record["clip_spec"]),
+            record["options"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(
+            f"`{path}` must be written by zoo.train. Got: {reason}"
+        ) from None
+
+
+def load(workdir: str | os.PathLike) -> Run:
+    """Loads the best network of a training run.
+
+    Raises:
+        ValueError: The folder holds no training run, or one that saved no weights yet.
+    """
+    from zoo import weights  # Not needed for training.
+
+    description = read_description(workdir)
+    path = pathlib.Path(workdir, BEST_WEIGHTS)
+    rule = f"a run that has saved {BEST_WEIGHTS}: train it further"
+    check(path.is_file(), "workdir", rule, str(workdir))
+    model = description.build()
+    weights.load(model, path)
+    return Run(
+        model,
+        description.classes,
+        description.task,
+        description.clip_spec,
+        pathlib.Path(workdir),
+    )
 
 
 def compiles_with_xla() -> bool:
@@ -64,6 +219,7 @@ def predictions(
     clip_spec: ClipSpec,
     split: str,
     batch_size: int,
+    limit: int | None = None,
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
     """What a model says about every clip of a split.
 
@@ -73,6 +229,7 @@ def predictions(
         clip_spec: Which clips to ask it for.
         split: "validation", "test", or "train" for about as many as that holds.
         batch_size: Clips at once.
+        limit: Only about so many clips: whole batches of the first ones.
 
     Returns:
         Keys (empty for "train"), labels and logits, a row for each clip.
@@ -82,8 +239,9 @@ def predictions(
     """
     size = clips.size(split)
     check(size > 0, "split", "one that holds clips", f"{split!r}, which is empty")
+    count = math.ceil(min(size, limit or size) / batch_size)
     keys, labels, logits = [], [], []
-    for clip, label, key in _batches(clips, clip_spec, split, batch_size, size):
+    for clip, label, key in _batches(clips, clip_spec, split, batch_size, count):
         keys.extend(key)
         labels.append(label)
         logits.append(predict(_padded(clip, batch_size))[: len(clip)])
@@ -91,11 +249,9 @@ def predictions(
     return keys, np.concatenate(labels), np.concatenate(logits)
 
 
-def _batches(clips, clip_spec, split, batch_size, size) -> Iterator[tuple]:
+def _batches(clips, clip_spec, split, batch_size, count) -> Iterator[tuple]:
     batches = clips.batches(clip_spec, split, batch_size)
-    if split == "train":  # Endless, and without keys.
-        batches = itertools.islice(batches, math.ceil(size / batch_size))
-    for clip, label, *rest in batches:
+    for clip, label, *rest in itertools.islice(batches, count):  # "train" is endless.
         keys = [k.decode() if isinstance(k, bytes) else str(k) for k in _rows(rest)]
         yield np.asarray(clip), np.asarray(label), keys
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import keras
 
 from zoo import checkpoints, monitor, weights
+from zoo.inference import BEST_WEIGHTS
 
 CHECKPOINT = "checkpoint.npz"
-BEST_WEIGHTS = "best.weights.h5"
 METRICS = "metrics.csv"
 
 

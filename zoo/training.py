@@ -12,9 +12,11 @@ from keras import ops
 from zoo import inference, metrics
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check, check_whole
-from zoo.session import Session, TrainingDiverged
+from zoo.session import BEST_WEIGHTS, CHECKPOINT, Session, TrainingDiverged
 
 __all__ = [
+    "BEST_WEIGHTS",
+    "CHECKPOINT",
     "Recipe",
     "TrainingDiverged",
     "cross_entropy",
@@ -30,6 +32,8 @@ __all__ = [
 class Recipe:
     """How to train: SGD with momentum, a linear warm-up, then a cosine to zero.
 
+    The defaults suit some hundred clips.
+
     Args:
         steps: Of the whole training.
         batch_size: Clips in a step.
@@ -43,10 +47,10 @@ class Recipe:
         clip_norm: Longest the gradient of all weights together may be; None is any.
     """
 
-    steps: int
-    batch_size: int
-    learning_rate: float
-    warmup_steps: int = 0
+    steps: int = 1000
+    batch_size: int = 16
+    learning_rate: float = 0.1
+    warmup_steps: int = 100
     momentum: float = 0.9
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
@@ -137,9 +141,14 @@ def score_name(task: str) -> str:
 
 
 def evaluate(
-    model: keras.Model, clips, clip_spec: ClipSpec, split: str, batch_size: int
+    model: keras.Model,
+    clips,
+    clip_spec: ClipSpec,
+    split: str,
+    batch_size: int,
+    limit: int | None = None,
 ) -> dict[str, float]:
-    """Scores a model on a split of a clip source.
+    """Scores a model on a split of a clip source, or on its first `limit` clips.
 
     Returns:
         "loss", and "top1" and "top5", or "map".
@@ -148,12 +157,12 @@ def evaluate(
         ValueError: The split holds no clips.
     """
     predict = inference.compiled(model)
-    return _scores(predict, clips, clip_spec, split, batch_size)
+    return _scores(predict, clips, clip_spec, split, batch_size, limit)
 
 
-def _scores(predict, clips, clip_spec, split, batch_size) -> dict[str, float]:
+def _scores(predict, clips, clip_spec, split, batch_size, limit) -> dict[str, float]:
     _, labels, logits = inference.predictions(
-        predict, clips, clip_spec, split, batch_size
+        predict, clips, clip_spec, split, batch_size, limit
     )
     loss = float(cross_entropy(clips.task, labels, logits))
     return {"loss": loss, **metrics.scores_of(clips.task, labels, logits)}
@@ -176,6 +185,7 @@ def fit(
     seed: int = 0,
     save_every: int = 1000,
     log_every: int = 50,
+    validation_limit: int | None = None,
     verbose: bool = True,
 ) -> dict[str, float]:
     """Trains a model, in place, and resumes where an interrupted call stopped.
@@ -194,6 +204,7 @@ def fit(
         seed: Of the order and the augmentation of the clips.
         save_every: Steps between checkpoints.
         log_every: Steps between rows.
+        validation_limit: Most clips to validate on; None is all.
         verbose: Whether to show the progress.
 
     Returns:
@@ -210,7 +221,7 @@ def fit(
     trainee.prepare(clips.task, recipe)
     session = Session(model, trainee.optimizer, recipe, save_every, log_every, verbose)
     if workdir is not None:
-        _open(session, model, clips, clip_spec, pathlib.Path(workdir))
+        _open(session, model, clips, clip_spec, workdir, validation_limit)
     start = session.progress.step
     if start < recipe.steps:
         trainee.fit(
@@ -225,16 +236,16 @@ def fit(
     return session.result()
 
 
-def _open(session: Session, model, clips, clip_spec, workdir: pathlib.Path) -> None:
+def _open(session: Session, model, clips, clip_spec, workdir, limit) -> None:
     predict = inference.compiled(model)
     split = validation_split(clips)
     size, task = session.recipe.batch_size, clips.task
     scores = ["loss", "map"] if task == "multi" else ["loss", "top1", "top5"]
     columns = ["learning_rate", "loss", *(["accuracy"] if task == "single" else [])]
     session.open(
-        workdir,
+        pathlib.Path(workdir),
         [*columns, *(f"validation_{name}" for name in scores)],
-        lambda: _scores(predict, clips, clip_spec, split, size),
+        lambda: _scores(predict, clips, clip_spec, split, size, limit),
         score_name(task),
     )
 

@@ -1,0 +1,243 @@
+import inspect
+import os
+import sys
+
+import pytest
+import toy_job
+
+from zoo import command, launch, record
+
+CONFIG = """
+from __gin__ import dynamic_registration
+import toy_job
+toy_job.work.number = 2
+toy_job.work.clips = @toy_job.Clips()
+toy_job.Clips.root = 'there'
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "toy.gin"
+    path.write_text(CONFIG)
+    return f"--gin_file={path}"
+
+
+def run(workdir, *argv, **options):
+    return launch.run("toy_job.work", [f"--workdir={workdir}", *argv], options)
+
+
+def message(job, *argv, options=None):
+    """The one line that a user gets."""
+    with pytest.raises(Exception, match=r".") as caught:
+        launch.run(job, list(argv), options)
+    return command.mistake(caught.value)
+
+
+def test_flags_and_files_reach_the_job(config, tmp_path):
+    binding = "--gin_bindings=toy_job.work.word='loud'"
+    assert run(tmp_path / "a", config, "--seed=7", binding) == 2
+    call = toy_job.CALLS[-1]
+    assert (call["seed"], call["word"], call["clips"].root) == (7, "loud", "there")
+
+
+def test_bindings_win_over_files(config, tmp_path):
+    assert run(tmp_path / "a", config, "--gin_bindings=toy_job.work.number=5") == 5
+
+
+def test_further_flags_are_arguments(tmp_path):
+    run(tmp_path / "a", "--word=quiet", word="how loud")
+    assert toy_job.CALLS[-1]["word"] == "quiet"
+
+
+def test_job_without_bindings_runs():
+    assert launch.run("toy_job.play", []) == 1
+
+
+@pytest.mark.parametrize("name", [record.CONFIG, record.OPERATIVE])
+def test_each_record_repeats_the_run(name, config, tmp_path):
+    workdir = tmp_path / "a"
+    run(workdir, config, "--seed=3")
+    first = toy_job.CALLS[-1]
+    assert launch.run("toy_job.work", [f"--gin_file={workdir / name}"]) == 2
+    again = toy_job.CALLS[-1]
+    assert first.pop("clips").root == again.pop("clips").root == "there"
+    assert first == again
+
+
+def test_config_is_there_when_the_job_fails(config, tmp_path):
+    with pytest.raises(ValueError, match="`number` must be"):
+        run(tmp_path / "a", config, "--gin_bindings=toy_job.work.number=-1")
+    assert "toy_job.work.number = -1" in (tmp_path / "a/config.gin").read_text()
+
+
+def test_folder_of_another_run_is_refused(config, tmp_path):
+    run(tmp_path, config)
+    before = (tmp_path / "config.gin").read_text()
+    change = "--gin_bindings=toy_job.Clips.root='elsewhere'"
+    line = message("toy_job.work", f"--workdir={tmp_path}", config, change)
+    assert line.startswith("`workdir` must be new, or of the same run. Got: ")
+    assert line.endswith("a run with toy_job.Clips.root 'there', now 'elsewhere'")
+    assert (tmp_path / "config.gin").read_text() == before
+
+
+def test_same_run_may_go_on_with_more_steps(config, tmp_path):
+    run(tmp_path, config)
+    run(tmp_path, config, "--gin_bindings=toy_job.work.steps=9")
+    assert toy_job.CALLS[-1]["steps"] == 9
+
+
+def test_folder_of_a_run_that_never_began_is_free(config, tmp_path):
+    workdir = tmp_path / "a"
+    run(workdir, config)
+    (workdir / "done.txt").unlink()
+    assert run(workdir, "--gin_bindings=toy_job.work.number=4") == 4
+
+
+def test_clips_of_another_run_are_taken_alone(config, tmp_path):
+    run(tmp_path / "a", config)
+    assert run(tmp_path / "b", f"--data={tmp_path / 'a'}") == 1
+    assert toy_job.CALLS[-1]["clips"].root == "there"
+    assert "number" not in (tmp_path / "b/config.gin").read_text()
+
+
+def test_run_without_clips_lends_none(tmp_path):
+    run(tmp_path / "a")
+    line = message("toy_job.work", "--workdir=b", f"--data={tmp_path / 'a'}")
+    assert line.startswith("`data` must be of a run with clips.")
+
+
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        ("moving_shapes", ["clips = @moving_shapes.MovingShapes()"]),
+        ("a.csv", ["clips = @table.VideoTable()", "VideoTable.path = 'a.csv'"]),
+        ("videos", ["clips = @folder.VideoFolder()", "VideoFolder.root = 'videos'"]),
+    ],
+)
+def test_data_is_a_clip_source(data, lines):
+    argv = ["--workdir=w", f"--data={data}"]
+    values = launch.parse_flags("toy_job.work", argv, {}, "")
+    launch.configure("toy_job.work", values, [])
+    text = launch.gin.config_str()
+    assert all(line in text for line in lines)
+
+
+def test_steps_keep_the_share_of_the_warmup(tmp_path):
+    file = "--gin_file=train/tvn1.gin"
+    launch.run("toy_job.work", [f"--workdir={tmp_path}", file, "--steps=100"])
+    recipe = toy_job.CALLS[-1]["recipe"]
+    assert (recipe.steps, recipe.warmup_steps, recipe.batch_size) == (100, 8, 128)
+
+
+def test_smoke_shrinks_any_run(tmp_path):
+    bindings = "--gin_bindings=toy_job.work.recipe=@training.Recipe()"
+    launch.run("toy_job.work", [f"--workdir={tmp_path}", "--smoke", bindings])
+    assert toy_job.CALLS[-1]["recipe"].steps <= 10
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ([], "`workdir` must be given: --workdir, or toy_job.work.workdir in a gin"),
+        (["--workdri=a"], "Unknown command line flag 'workdri'. Did you mean: workdir"),
+        (["stray"], "arguments must begin with --. Got: stray"),
+        (["--seed=x"], "flag --seed=x: invalid literal"),
+        (
+            ["--gin_file=train/tnv1.gin"],
+            "`gin_file` must be a gin file, such as train/",
+        ),
+        (
+            ["--gin_bindings=toy_job.work.nubmer=1"],
+            "Configurable 'toy_job.work' doesn't have a parameter named 'nubmer'. "
+            "In --gin_bindings: toy_job.work.nubmer=1",
+        ),
+        (["--gin_bindings=training.Recip.steps=1"], "Couldn't resolve selector"),
+        (["--gin_bindings=nowhere.f.x=1"], "'nowhere' was not provided by an import"),
+        (["--gin_bindings=toy_job.work.number=="], "--gin_bindings: Couldn't parse"),
+    ],
+)
+def test_mistakes_get_one_line(argv, expected):
+    line = message("toy_job.work", *argv)
+    assert "\n" not in line
+    assert expected in line
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("toy_job.work.nubmer = 1", "In {path}, line 4: toy_job.work.nubmer = 1"),
+        ("toy_job.work.number = = 1", "{path}, line 4: Unable to parse value."),
+        ("from toy_job import nothing", "No module named 'toy_job.nothing'"),
+        ("include 'no/such.gin'", "Unable to open file: no/such.gin"),
+    ],
+)
+def test_mistake_in_a_file_names_file_and_line(line, expected, tmp_path):
+    path = tmp_path / "typo.gin"
+    head = "from __gin__ import dynamic_registration\nimport toy_job\n\n"
+    path.write_text(head + line)
+    shown = message("toy_job.work", f"--gin_file={path}")
+    assert expected.format(path=path) in shown
+    assert "\n" not in shown
+
+
+def test_faults_of_the_program_are_no_mistakes():
+    assert command.mistake(ZeroDivisionError("division by zero")) is None
+    assert command.mistake(TypeError("f() takes no arguments")) is None
+
+
+def test_mistakes_inside_tensorflows_input_are_found():
+    kind = type("UnknownError", (Exception,), {"__module__": "tensorflow.errors"})
+    error = kind(
+        "{{function_node x}} ValueError: `root` must be full. Got: 0\nTraceback"
+    )
+    assert command.mistake(error) == "`root` must be full. Got: 0"
+
+
+def test_help_lists_flags_example_and_arguments(capsys):
+    assert launch.run("toy_job.work", ["--help"], {"word": "how loud"}, "--x=1") is None
+    text = capsys.readouterr().out
+    assert text.startswith("Does next to nothing.")
+    assert "example: python -m toy_job --x=1" in text
+    for name in (
+        "--data",
+        "--smoke",
+        "--word",
+        *inspect.signature(toy_job.work).parameters,
+    ):
+        assert name in text
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        (lambda _: None, 0, ""),
+        (lambda _: 3, 3, ""),
+        (lambda _: int("x"), 1, "error: invalid literal for int() with base 10: 'x'\n"),
+        (lambda _: os.stat("/no/such"), 1, "No such file or directory: '/no/such'\n"),
+    ],
+)
+def test_command_ends_with_a_code(body, code, said, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["command"])
+    monkeypatch.setattr(command, "quiet", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        command.command(body)
+    assert ended.value.code == code
+    assert capsys.readouterr().err.endswith(said)
+
+
+def test_interrupt_is_no_error(capsys, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "quiet", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        command.command(interrupted)
+    assert ended.value.code == 130
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["command", "--debug"])
+    monkeypatch.setattr(command, "quiet", lambda: None)
+    with pytest.raises(ValueError, match="invalid literal"):
+        command.command(lambda _: int("x"))

@@ -1,0 +1,104 @@
+"""What every command does: one line for a mistake, and a quiet screen."""
+
+import contextlib
+import importlib
+import logging
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+
+
+def command(body: Callable[[list[str]], object]) -> None:
+    """Runs a program; a mistake of its user becomes one line. Ends the process.
+
+    Args:
+        body: Gets the arguments; what it returns, if a number, is the exit code.
+    """
+    quiet()
+    debug = {"--debug", "--debug=true"} & set(sys.argv)
+    try:
+        code = body(sys.argv[1:])
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # The reader, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
+    except Exception as error:
+        line = mistake(error)
+        if debug or line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def function(path: str) -> Callable:
+    """The function at a dotted path; what its libraries write at import is hidden."""
+    module, _, name = path.rpartition(".")
+    with quiet_imports():
+        return getattr(importlib.import_module(module), name)
+
+
+def mistake(error: Exception) -> str | None:
+    """One line for an error that the user can mend; None where the code is wrong."""
+    text, _, places = str(error).partition("\n  In ")
+    if isinstance(error, SyntaxError):
+        file = error.filename and f"{error.filename}, line {error.lineno}"
+        return f"{file or '--gin_bindings'}: {error.msg}"
+    place = re.match(r'file "(.*)", (line \d+)\n\s*(.*)', places)
+    if place:
+        return f"{_line(text)} In {place[1]}, {place[2]}: {place[3]}"
+    place = re.match(r"bindings string line \d+\n\s*(.*)", places)
+    if place:
+        return f"{_line(text)} In --gin_bindings: {place[1]}"
+    if isinstance(error, (ValueError, OSError)):
+        return _line(text)
+    # What TensorFlow's input makes of an error in a clip source.
+    inner = re.search(r"ValueError: (.*)", text)
+    if type(error).__module__.startswith("tensorflow") and inner:
+        return inner[1]
+    return None
+
+
+def quiet() -> None:
+    """Leaves on the screen what the user can use."""
+    warnings.formatwarning = lambda text, *_, **__: f"warning: {text}\n"
+    for name in ("datasets", "search", "zoo"):
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        logger.handlers = [logging.StreamHandler()]
+        logger.handlers[0].setFormatter(logging.Formatter("warning: %(message)s"))
+
+
+@contextlib.contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Hides what TensorFlow's libraries and gin write; errors still come as errors."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logger = logging.getLogger()
+    absl_level, kept = logger.level, os.dup(2)
+    logger.setLevel(logging.CRITICAL)
+    sys.stderr.flush()
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        logger.setLevel(absl_level)
+
+
+def hide_gpus_from_tensorflow() -> None:
+    """Where JAX computes, TensorFlow only reads video, and must not take its memory."""
+    keras = sys.modules.get("keras")
+    tensorflow = sys.modules.get("tensorflow")
+    if keras and tensorflow and keras.backend.backend() != "tensorflow":
+        tensorflow.config.set_visible_devices([], "GPU")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,268 @@
+"""From a command line to a job: flags, gin files, and the record of the run.
+
+The only file that knows gin or flags; a job is a function with arguments.
+"""
+
+import difflib
+import importlib.util  # gin needs it and does not import it.
+import inspect
+import os
+import pathlib
+import re
+from collections.abc import Callable
+
+import gin
+from absl import flags
+
+from zoo import record
+from zoo.command import (
+    command,
+    function,
+    hide_gpus_from_tensorflow,
+    quiet_imports,
+)
+from zoo.files import write_text
+
+REGISTER = "from __gin__ import dynamic_registration"
+PACKAGES = ("zoo", "search", "search.spaces", "datasets")
+ROOT = pathlib.Path(__file__).parent.parent
+# The wheel has the configs in the package, a checkout beside it.
+CONFIG_FOLDERS = (ROOT / "zoo" / "configs", ROOT / "gin")
+for folder in CONFIG_FOLDERS:
+    gin.add_config_file_search_path(str(folder))
+HELP = {
+    "gin_file": "a config, as a path or as in gin/, such as train/tvn1.gin; repeatable",
+    "gin_bindings": "one setting, such as training.Recipe.batch_size=8; repeatable",
+    "workdir": "folder of the run; the same command goes on where it was interrupted",
+    "data": "clips: a folder of class folders, a table.csv, moving_shapes, or the "
+    "folder of a run\n(default: the clips of the run that --model is from)",
+    "model": "a model's name, or a genotype's file such as best.json",
+    "steps": "training steps; the warm-up keeps its share",
+    "seed": "of weights, order and augmentation",
+    "smoke": "shrink the run to a minute, to see that it works",
+    "debug": "show the traceback of an error",
+    "help": "show this",
+}
+
+
+def main(job: str, example: str = "", **options: str) -> None:
+    """Runs a job from the command line, and ends the process.
+
+    Args:
+        job: Dotted path of a function, such as "zoo.train.train".
+        example: Arguments to show in the help.
+        **options: More flags, each bound to the job's argument of its name, and what
+            the help says of it.
+    """
+    command(lambda argv: run(job, argv, options, example))
+
+
+def run(
+    job: str,
+    argv: list[str],
+    options: dict[str, str] | None = None,
+    example: str = "",
+) -> object:
+    """Reads flags and configs, records them in the workdir, and calls the job."""
+    options = options or {}
+    values = parse_flags(job, argv, options, example)
+    if values is None:
+        return None
+    body = configure(job, values, list(options))
+    _check_complete(job, body)
+    workdir = _bound(f"{job}.workdir")
+    if workdir:
+        record.write(workdir, job.rpartition(".")[0], gin.config_str())
+    try:
+        return body()
+    finally:
+        if workdir and os.path.isdir(workdir):
+            write_text(
+                pathlib.Path(workdir, record.OPERATIVE), gin.operative_config_str()
+            )
+
+
+def parse_flags(
+    job: str, argv: list[str], options: dict[str, str], example: str
+) -> flags.FlagValues | None:
+    """The flags' values; None where the help was asked for, which is then shown."""
+    # Values of its own: gin imports the job again, and tests run many.
+    values = flags.FlagValues()
+    for name, text in {**HELP, **options}.items():
+        kind, default = flags.DEFINE_string, None
+        if name in ("gin_file", "gin_bindings"):
+            kind, default = flags.DEFINE_multi_string, []
+        elif name in ("smoke", "debug", "help"):
+            kind, default = flags.DEFINE_boolean, False
+        elif name in ("steps", "seed"):
+            kind = flags.DEFINE_integer
+        kind(name, default, text, flag_values=values)
+    try:
+        rest = values([job, *argv])[1:]
+    except flags.Error as error:
+        raise ValueError(f"{error}. See --help") from None
+    if values.help:
+        print(usage(job, options, example))
+        return None
+    if rest:
+        raise ValueError(f"arguments must begin with --. Got: {' '.join(rest)}")
+    return values
+
+
+def usage(job: str, options: dict[str, str], example: str) -> str:
+    """The text of --help."""
+    module, body = job.rpartition(".")[0], function(job)
+    lines = [inspect.getdoc(body).partition("\n")[0], ""]
+    lines += [f"usage: python -m {module} [flags]", ""]
+    if example:
+        lines += [f"example: python -m {module} {example}", ""]
+    for flag, text in {**HELP, **options}.items():
+        lines.append(f"  --{flag:<14}" + text.replace("\n", "\n" + 18 * " "))
+    lines += ["", f"Arguments of {job} that gin can bind:", ""]
+    lines += [f"  {p}" for p in inspect.signature(body).parameters.values()]
+    return "\n".join(lines)
+
+
+def configure(job: str, values: flags.FlagValues, options: list[str]) -> Callable:
+    """Parses all configs and flags, and gives the job with its arguments bound."""
+    gin.clear_config()
+    module = job.rpartition(".")[0]
+    with quiet_imports():
+        for path in values.gin_file:
+            gin.parse_config_file(str(find_config(path)))
+        if values.smoke:
+            gin.parse_config_file(str(_smoke_config(module)))
+        for name in ("workdir", "model", "seed", *options):
+            if values[name].value is not None:
+                line = f"{job}.{name} = {values[name].value!r}"
+                gin.parse_config([REGISTER, f"import {module}", line])
+        if values.steps is not None:
+            _bind_steps(job, values.steps)
+        data = values.data
+        if data is None and _bound(f"{job}.clips") is None:
+            data = _run_of(values.model)
+        if data is not None:
+            _bind_clips(job, data)
+        for binding in values.gin_bindings:
+            bind(binding)
+        hide_gpus_from_tensorflow()
+    plain = function(job)
+    try:
+        return gin.get_configurable(job)
+    except ValueError:  # Nothing is bound to it.
+        return plain
+
+
+def bind(binding: str) -> None:
+    """Parses a setting as `--gin_bindings` has it, importing the modules it names."""
+    names = re.findall(r"(?:^|@|/)([A-Za-z_][\w.]*)", binding)
+    imports = [line for name in names for line in _import_of(name)]
+    gin.parse_config([REGISTER, *imports, binding])
+
+
+def find_config(path: str) -> pathlib.Path:
+    """The gin file at a path, or of that name among the project's configs."""
+    for folder in (pathlib.Path(), *CONFIG_FOLDERS):
+        if (folder / path).is_file():
+            return (folder / path).absolute()
+    known = sorted(
+        str(file.relative_to(folder))
+        for folder in CONFIG_FOLDERS
+        for file in folder.glob("**/*.gin")
+    )
+    near = difflib.get_close_matches(path, known, cutoff=0.4) or known
+    rule = f"a gin file, such as {', '.join(near)}"
+    raise ValueError(f"`gin_file` must be {rule}. Got: {path!r}")
+
+
+def _check_complete(job: str, body: Callable) -> None:
+    parameters = inspect.signature(body).parameters.values()
+    for parameter in parameters:
+        name, required = parameter.name, parameter.default is parameter.empty
+        plain = parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        if plain and required and _bound(f"{job}.{name}") is None:
+            flag = {"clips": "--data"}.get(name, f"--{name}")
+            way = f"{flag}, or {job}.{name} in a gin file"
+            raise ValueError(f"`{name}` must be given: {way}. Got: nothing")
+
+
+def _bound(name: str) -> object:
+    """What gin binds to an argument; None where it does not."""
+    try:
+        return gin.query_parameter(name)
+    except ValueError:
+        return None
+
+
+def _bind_steps(job: str, steps: int) -> None:
+    from zoo.training import Recipe  # Imports Keras.
+
+    bound = {n: _bound(f"zoo.training.Recipe.{n}") for n in ("steps", "warmup_steps")}
+    old = {n: getattr(Recipe, n) if v is None else v for n, v in bound.items()}
+    warmup = old["warmup_steps"] * steps // old["steps"]
+    bind(f"training.Recipe.steps = {steps}")
+    bind(f"training.Recipe.warmup_steps = {warmup}")
+    if _bound(f"{job}.recipe") is None:
+        _refer(job, "recipe", "training.Recipe")
+
+
+def _bind_clips(job: str, data: str) -> None:
+    if _is_run(data):
+        lines, value = record.clips_of(data)
+        module = job.rpartition(".")[0]
+        gin.parse_config(
+            [REGISTER, f"import {module}", *lines, f"{job}.clips = {value}"]
+        )
+        return
+    if data == "moving_shapes":
+        source, argument = "moving_shapes.MovingShapes", None
+    elif data.endswith(".csv"):
+        source, argument = "table.VideoTable", "path"
+    else:
+        source, argument = "folder.VideoFolder", "root"
+    _refer(job, "clips", source)
+    if argument:
+        bind(f"{source}.{argument} = {data!r}")
+
+
+def _refer(job: str, argument: str, target: str) -> None:
+    """Binds what `target` makes when it is called."""
+    imports = [f"import {job.rpartition('.')[0]}", *_import_of(target)]
+    gin.parse_config([REGISTER, *imports, f"{job}.{argument} = @{target}()"])
+
+
+def _is_run(folder: str | os.PathLike) -> bool:
+    return pathlib.Path(folder, record.CONFIG).is_file()
+
+
+def _run_of(model: str | None) -> str | None:
+    """The folder of a run that a model is from, or is."""
+    folders = [pathlib.Path(model), pathlib.Path(model).parent] if model else []
+    return next((str(folder) for folder in folders if _is_run(folder)), None)
+
+
+def _import_of(name: str) -> list[str]:
+    """The import that a dotted name needs, such as "training.Recipe.steps"."""
+    parts = name.split(".")[:-1]
+    for package in PACKAGES if parts else ():
+        if ROOT.joinpath(*package.split("."), f"{parts[0]}.py").exists():
+            return [f"from {package} import {parts[0]}"]
+    module = ""
+    for part in parts:
+        longer = f"{module}.{part}".lstrip(".")
+        try:
+            known = importlib.util.find_spec(longer)
+        except ModuleNotFoundError:  # What was found is no package.
+            known = None
+        if known is None:
+            break
+        module = longer
+    return [f"import {module}"] if module else []
+
+
+def _smoke_config(module: str) -> pathlib.Path:
+    package = module.partition(".")[0]
+    for folder in CONFIG_FOLDERS:
+        if (folder / package / "smoke.gin").exists():
+            return folder / package / "smoke.gin"
+    return find_config("smoke.gin")

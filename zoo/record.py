@@ -1,0 +1,101 @@
+"""The record of a run, `config.gin`: what it says, and whether a run is the same."""
+
+import os
+import pathlib
+import re
+
+from zoo.files import write_text
+
+CONFIG, OPERATIVE = "config.gin", "operative.gin"
+# A run may go on with other values of these.
+FREE = {
+    "workdir",
+    "steps",
+    "warmup_steps",
+    "verbose",
+    "log_every",
+    "max_trials",
+    "trials_per_process",
+}
+
+
+def write(workdir: str | os.PathLike, module: str, text: str) -> None:
+    """Writes config.gin, which repeats the run.
+
+    Args:
+        workdir: Folder of the run, made where it is missing.
+        module: Of the job, such as "zoo.train".
+        text: All settings, as gin writes them.
+
+    Raises:
+        ValueError: The folder holds a run of another config.
+    """
+    folder = pathlib.Path(workdir)
+    path = folder / CONFIG
+    # A run that failed before it began left nothing else.
+    begun = path.exists() and {p.name for p in folder.iterdir()} - {CONFIG, OPERATIVE}
+    if begun:
+        _refuse_another(folder, settings(text))
+    folder.mkdir(parents=True, exist_ok=True)
+    head = f"# Repeats the run: python -m {module} --gin_file={path}\n"
+    write_text(path, head + text)
+
+
+def settings(text: str) -> dict[str, str]:
+    """The settings in a text that gin wrote; a value may go on in indented lines."""
+    found, name = {}, None
+    for line in text.splitlines():
+        if line[:1].isspace() and name:
+            found[name] += line.strip()
+        elif " = " in line and not line.startswith("#"):
+            name, _, value = line.partition(" = ")
+            found[name] = value.strip().removesuffix("\\").strip()
+    return found
+
+
+def clips_of(workdir: str | os.PathLike) -> tuple[list[str], str]:
+    """What a run's config says of its clips, and nothing else of it.
+
+    Returns:
+        Lines for gin, and the value of the argument `clips`.
+
+    Raises:
+        ValueError: The run has no clips.
+    """
+    path = pathlib.Path(workdir, CONFIG)
+    text = path.read_text("utf-8")
+    known = settings(text)
+    values = [v for name, v in known.items() if name.endswith(".clips")]
+    if not values:
+        raise ValueError(f"`data` must be of a run with clips. Got: {str(path)!r}")
+    lines, seen, waiting = [], set(), _references(values[0])
+    while waiting:
+        target = waiting.pop()
+        seen.add(target)
+        for name, value in known.items():
+            if name == target or name.rpartition(".")[0] == target:
+                lines.append(f"{name} = {value}")
+                waiting += [n for n in _references(value) if n not in seen]
+    modules = {name.split("/")[-1].split(".")[0] for name in seen}
+    imports = re.findall(r"^(?:import|from) .*$", text, re.MULTILINE)
+    kept = [line for line in imports if line.split()[-1].split(".")[0] in modules]
+    return [*kept, *lines], values[0]
+
+
+def _references(value: str) -> list[str]:
+    return re.findall(r"[@%]([\w./]+)", value)
+
+
+def _refuse_another(folder: pathlib.Path, new: dict[str, str]) -> None:
+    old = settings((folder / CONFIG).read_text("utf-8"))
+    # Only the operative config has what was left to its default.
+    operative = folder / OPERATIVE
+    defaults = settings(operative.read_text("utf-8")) if operative.exists() else {}
+    for name in sorted(old.keys() | new.keys()):
+        then = old.get(name, defaults.get(name, "not set"))
+        now = new.get(name, "not set")
+        if name.rpartition(".")[2] not in FREE and then != now:
+            raise ValueError(
+                "`workdir` must be new, or of the same run. "
+                f"Got: {str(folder)!r}, a run with {name} {then}, now {now}"
+            )
