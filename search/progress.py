@@ -11,7 +11,8 @@ TOP = 5
 def trial_line(records: Sequence[Record], total: int) -> str:
     """Tells of the last of the trials that ended, of `total` in all."""
     record, number = records[-1], len(records)
-    parts = [f"trial {number}/{total}", *_costs(record), outcome(record)]
+    place = f"{number}/{total}  trial {record.trial}"
+    parts = [place, *_costs(record), outcome(record)]
     for leader in best(records):
         parts.append(f"best {leader.score:.3f} (trial {leader.trial})")
     seconds = [r.details.get("seconds", 0) for r in records]

@@ -1,5 +1,13 @@
 """The job `python -m search.run`: searches a network, and goes on where it stopped."""
 
+if __name__ == "__main__":  # First, as the libraries below write on the screen.
+    from zoo import launch
+
+    launch.main(
+        "search.run.search",
+        "--gin_file=search/tiny_video.gin --data=videos --workdir=runs/search",
+    )
+
 import dataclasses
 import json
 import os
@@ -13,7 +21,7 @@ from search.oracle import EvolutionOracle
 from search.tuner import ArchitectureTuner
 from zoo import cost
 from zoo.files import write_json
-from zoo.genotypes.base import check_whole
+from zoo.genotypes.base import check, check_whole
 from zoo.training import Recipe
 
 SEARCH_FILE = "search.json"
@@ -23,9 +31,12 @@ def search(
     method: Callable[..., EvolutionOracle],
     clips,
     workdir: str,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
+    seed: int | None = None,
+    validation_limit: int | None = None,
     latency_seconds: float = 1.0,
     trials_per_process: int = 25,
+    **options,
 ) -> Record | None:
     """Searches, in a folder of its own, a network for the clips.
 
@@ -38,11 +49,15 @@ def search(
         method: Makes the oracle, called with `num_classes`.
         clips: A clip source.
         workdir: Folder of the search.
-        recipe: How each network is trained before it is scored.
+        recipe: How each network is trained before it is scored; the default suits
+            some hundred clips.
+        seed: Of the search, in place of the method's own.
+        validation_limit: Most clips to score a network on; None is all.
         latency_seconds: How long to measure a latency.
         trials_per_process: As every trial leaves some megabytes behind in its process,
             `python -m search.run` starts itself anew after so many; a call from Python
             goes through in one process.
+        **options: Of the networks' family, such as `pooling` and `dropout`.
 
     Returns:
         The best trial; None where none keeps the budget.
@@ -53,15 +68,19 @@ def search(
     check_whole(trials_per_process, "trials_per_process")
     folder = Path(workdir)
     folder.mkdir(parents=True, exist_ok=True)
-    oracle = method(num_classes=len(clips.classes))
-    _claim(folder, oracle, clips, recipe)
-    own_process = _is_command()
+    check(len(clips.classes) > 1, "clips", "of two classes or more", clips.classes)
+    recipe = recipe or Recipe()
+    seeded = {} if seed is None else {"seed": seed}
+    oracle = method(num_classes=len(clips.classes), **seeded)
+    _claim(folder, oracle, clips, recipe, {"limit": validation_limit, **options})
     tuner = ArchitectureTuner(
         oracle,
         recipe,
         directory=workdir,
+        validation_limit=validation_limit,
         latency_seconds=latency_seconds,
-        trials_per_process=trials_per_process if own_process else None,
+        trials_per_process=trials_per_process if _is_command() else None,
+        **options,
     )
     _announce(oracle, folder)
     tuner.search(clips)
@@ -70,7 +89,9 @@ def search(
     return _conclude(oracle, folder)
 
 
-def _claim(folder: Path, oracle: EvolutionOracle, clips, recipe: Recipe) -> None:
+def _claim(
+    folder: Path, oracle: EvolutionOracle, clips, recipe: Recipe, options: dict
+) -> None:
     """Fixes what depends on the machine, and refuses the folder of another search."""
     path = folder / SEARCH_FILE
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -84,6 +105,7 @@ def _claim(folder: Path, oracle: EvolutionOracle, clips, recipe: Recipe) -> None
         "classes": list(clips.classes),
         "task": clips.task,
         "recipe": repr(recipe),
+        "options": repr(options),
     }
     for name, value in known.get("search", identity).items():
         if identity.get(name) != value:
@@ -146,8 +168,10 @@ def _conclude(oracle: EvolutionOracle, folder: Path) -> Record | None:
 
 def train_command(folder: Path) -> str:
     """The command that trains a search's best network."""
-    run = folder / "train"
-    return f"python -m zoo.train --model={folder / 'best.json'} --workdir={run}"
+    # A search from the command line left its config there, and the clips' with it.
+    data = folder if (folder / "config.gin").exists() else "CLIPS"
+    model, run = folder / "best.json", folder / "train"
+    return f"python -m zoo.train --model={model} --data={data} --workdir={run}"
 
 
 def _is_command() -> bool:
@@ -161,14 +185,3 @@ def _restart() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-
-
-def main() -> None:
-    """Runs the job from the command line."""
-    from zoo import launch  # Imports gin and absl.
-
-    launch.main("search.run.search")
-
-
-if __name__ == "__main__":
-    main()

@@ -36,9 +36,11 @@ class ArchitectureTuner(keras_tuner.Tuner):
         recipe: How to train.
         directory: Folder of the search.
         project_name: keras-tuner's folder in it.
+        validation_limit: Most clips to score a network on; None is all.
         latency_seconds: How long to measure a latency.
         trials_per_process: After so many trials `search` returns, and `paused` is
             true; None goes on to the end.
+        **options: Of the networks' family, such as `pooling` and `dropout`.
     """
 
     def __init__(
@@ -47,10 +49,14 @@ class ArchitectureTuner(keras_tuner.Tuner):
         recipe: Recipe,
         directory: str,
         project_name: str = "trials",
+        validation_limit: int | None = None,
         latency_seconds: float = 1.0,
         trials_per_process: int | None = None,
+        **options,
     ):
         self.recipe = recipe
+        self.validation_limit = validation_limit
+        self.options = options
         self.budget = oracle.budget
         self.num_classes = oracle.num_classes
         self.latency_seconds = latency_seconds
@@ -108,7 +114,7 @@ class ArchitectureTuner(keras_tuner.Tuner):
     def _evaluate(self, values: dict, clips, details: dict) -> float:
         genotype = genotypes.from_json(values[GENOTYPE])
         keras.utils.set_random_seed(values[SEED])
-        model = registry.build(genotype, num_classes=self.num_classes)
+        model = registry.build(genotype, num_classes=self.num_classes, **self.options)
         measured = dataclasses.replace(
             cost.count(model),
             latency_ms=cost.latency_ms(model, seconds=self.latency_seconds),
@@ -120,8 +126,8 @@ class ArchitectureTuner(keras_tuner.Tuner):
             return -sum(violations.values())
         spec, recipe = genotype.clip_spec, self.recipe
         training.fit(model, clips, spec, recipe, seed=values[SEED], verbose=False)
-        split = training.validation_split(clips)
-        scores = training.evaluate(model, clips, spec, split, recipe.batch_size)
+        split, limit = training.validation_split(clips), self.validation_limit
+        scores = training.evaluate(model, clips, spec, split, recipe.batch_size, limit)
         details["metrics"] = scores
         return scores[training.score_name(clips.task)]
 

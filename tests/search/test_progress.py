@@ -10,7 +10,7 @@ def test_a_line_tells_the_trial_its_cost_its_fitness_and_the_best():
         Record("1", "{}", "completed", 0.25, details={**COST, "seconds": 7.6}),
     ]
     assert trial_line(records, 5) == (
-        "trial 2/5  41.2k parameters  12.3M MACs  3.10 ms  fitness 0.250  "
+        "2/5  trial 1  41.2k parameters  12.3M MACs  3.10 ms  fitness 0.250  "
         "best 0.500 (trial 0)  8 s  0:30 left"
     )
 

@@ -10,7 +10,7 @@ from search.budget import Budget, machine_memory
 from search.random_search import RandomOracle
 from search.spaces.tiny_video import TinyVideoSpace
 from search.tournament import TournamentOracle
-from zoo import cost, genotypes, training
+from zoo import cost, genotypes, registry, training
 from zoo.training import Recipe
 
 pytestmark = pytest.mark.usefixtures("instant")
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("instant")
 SPACE = TinyVideoSpace(
     frames=(2, 3), sizes=(16, 16), blocks=(1, 2), repeats=(1, 1), filters=(8, 16)
 )
-RECIPE = Recipe(steps=3, batch_size=4, learning_rate=0.05)
+RECIPE = Recipe(steps=3, batch_size=4, learning_rate=0.05, warmup_steps=0)
 
 
 class Clips:
@@ -31,10 +31,12 @@ class Clips:
         pytest.fail("no clips are read here")
 
 
-def search(folder, method=TournamentOracle, clips=None, recipe=RECIPE, **arguments):
+def search(
+    folder, method=TournamentOracle, clips=None, recipe=RECIPE, options=(), **arguments
+):
     arguments = {"space": SPACE, "max_trials": 3, **arguments}
     made = functools.partial(method, **arguments)
-    return run.search(made, clips or Clips(), str(folder), recipe)
+    return run.search(made, clips or Clips(), str(folder), recipe, **dict(options))
 
 
 def test_it_tells_the_best_and_how_to_train_it(tmp_path, capsys):
@@ -43,7 +45,7 @@ def test_it_tells_the_best_and_how_to_train_it(tmp_path, capsys):
     assert "Searching 3 networks within" in out
     assert "3 trials: 3 completed, 0 over budget, 0 failed" in out
     model = f"--model={tmp_path}/best.json"
-    assert f"python -m zoo.train {model} --workdir={tmp_path}/train" in out
+    assert f"python -m zoo.train {model} --data=CLIPS --workdir={tmp_path}/train" in out
     assert (tmp_path / "best.json").read_text().strip() == winner.genotype
     assert (
         genotypes.from_json(winner.genotype).cost(2).parameters
@@ -58,7 +60,7 @@ def test_a_finished_search_says_so_and_runs_nothing(tmp_path, capsys, monkeypatc
     assert search(tmp_path) == winner
     out = capsys.readouterr().out
     assert "is finished; nothing is run again" in out
-    assert "trial 1/3" not in out
+    assert "1/3" not in out
 
 
 def test_more_trials_prolong_a_search(tmp_path, capsys):
@@ -80,7 +82,8 @@ def test_more_trials_prolong_a_search(tmp_path, capsys):
         ),
         ({"budget": Budget(macs=1e9)}, "budget "),
         ({"method": RandomOracle}, "method TournamentOracle, not RandomOracle"),
-        ({"recipe": Recipe(4, 4, 0.05)}, "recipe Recipe(steps=3"),
+        ({"recipe": Recipe(4, 4, 0.05, 0)}, "recipe Recipe(steps=3"),
+        ({"options": {"dropout": 0.1}}, "'dropout': 0.1"),
     ],
 )
 def test_the_workdir_of_another_search_is_refused(tmp_path, change, named):
@@ -91,6 +94,33 @@ def test_the_workdir_of_another_search_is_refused(tmp_path, change, named):
     assert named in str(error.value)
     assert "\n" not in str(error.value)
     assert (tmp_path / "search.json").read_text() == before
+
+
+def test_a_seed_of_its_own_takes_the_place_of_the_methods(tmp_path):
+    seeded = search(tmp_path / "a", options={"seed": 5}, seed=2)
+    assert search(tmp_path / "b", seed=5) == seeded
+    assert search(tmp_path / "c", seed=2).genotype != seeded.genotype
+
+
+def test_options_reach_the_networks(tmp_path, monkeypatch):
+    given = []
+
+    def build(genotype, **options):
+        given.append(options)
+        raise OSError("enough")
+
+    monkeypatch.setattr(registry, "build", build)
+    with pytest.raises(ValueError, match="enough"):
+        search(tmp_path, options={"dropout": 0.1}, max_crashes=1)
+    assert given == [{"num_classes": 2, "dropout": 0.1}]
+
+
+def test_one_class_is_refused(tmp_path):
+    class One(Clips):
+        classes = ("a",)
+
+    with pytest.raises(ValueError, match="`clips` must be of two classes"):
+        search(tmp_path, clips=One())
 
 
 def test_other_classes_are_another_search(tmp_path):
