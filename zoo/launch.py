@@ -197,11 +197,11 @@ def _bound(name: str) -> object:
 def _bind_steps(job: str, steps: int) -> None:
     from zoo.training import Recipe  # Imports Keras.
 
-    bound = {n: _bound(f"zoo.training.Recipe.{n}") for n in ("steps", "warmup_steps")}
-    old = {n: getattr(Recipe, n) if v is None else v for n, v in bound.items()}
-    warmup = old["warmup_steps"] * steps // old["steps"]
+    old = _bound("zoo.training.Recipe.steps") or Recipe.steps
+    warmup = _bound("zoo.training.Recipe.warmup_steps")
     bind(f"training.Recipe.steps = {steps}")
-    bind(f"training.Recipe.warmup_steps = {warmup}")
+    if warmup is not None:
+        bind(f"training.Recipe.warmup_steps = {warmup * steps // old}")
     if _bound(f"{job}.recipe") is None:
         _refer(job, "recipe", "training.Recipe")
 

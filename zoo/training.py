@@ -38,7 +38,7 @@ class Recipe:
         steps: Of the whole training.
         batch_size: Clips in a step.
         learning_rate: Its peak, at the end of the warm-up.
-        warmup_steps: Fewer than `steps`; 0 starts at the peak.
+        warmup_steps: Fewer than `steps`; 0 starts at the peak, None is a tenth.
         momentum: From 0 to below 1.
         weight_decay: Times each kernel, added to its gradient: the derivative of half
             its square. Batch norm, biases and gates do not decay.
@@ -50,7 +50,7 @@ class Recipe:
     steps: int = 1000
     batch_size: int = 16
     learning_rate: float = 0.1
-    warmup_steps: int = 100
+    warmup_steps: int | None = None
     momentum: float = 0.9
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
@@ -59,9 +59,10 @@ class Recipe:
     def __post_init__(self):
         check_whole(self.steps, "steps")
         check_whole(self.batch_size, "batch_size")
-        check_whole(self.warmup_steps, "warmup_steps", least=0)
-        rule = f"below `steps`, {self.steps}"
-        check(self.warmup_steps < self.steps, "warmup_steps", rule, self.warmup_steps)
+        if self.warmup_steps is not None:
+            check_whole(self.warmup_steps, "warmup_steps", least=0)
+            fewer, rule = self.warmup_steps < self.steps, f"below `steps`, {self.steps}"
+            check(fewer, "warmup_steps", rule, self.warmup_steps)
         positive = 0 < self.learning_rate < math.inf
         check(positive, "learning_rate", "above 0", self.learning_rate)
         for name in ("momentum", "label_smoothing"):
@@ -74,16 +75,16 @@ class Recipe:
 
     def schedule(self) -> keras.optimizers.schedules.LearningRateSchedule:
         """The learning rate of each step."""
-        decay_steps = self.steps - self.warmup_steps
-        if not self.warmup_steps:
-            return keras.optimizers.schedules.CosineDecay(
-                self.learning_rate, decay_steps
-            )
-        return keras.optimizers.schedules.CosineDecay(
+        warmup = self.warmup_steps
+        warmup = self.steps // 10 if warmup is None else warmup
+        decay = keras.optimizers.schedules.CosineDecay
+        if not warmup:
+            return decay(self.learning_rate, self.steps)
+        return decay(
             0.0,
-            decay_steps,
+            self.steps - warmup,
             warmup_target=self.learning_rate,
-            warmup_steps=self.warmup_steps,
+            warmup_steps=warmup,
         )
 
 

@@ -59,7 +59,12 @@ def test_rate_rises_in_a_line_and_falls_in_a_cosine():
 
 
 def test_rate_starts_at_its_peak_without_a_warmup():
-    assert float(training.Recipe(10, 1, 2.0).schedule()(0)) == 2
+    assert float(training.Recipe(10, 1, 2.0, warmup_steps=0).schedule()(0)) == 2
+
+
+def test_warmup_is_a_tenth_unless_given():
+    given, tenth = training.Recipe(30, 1, 2.0, 3), training.Recipe(30, 1, 2.0)
+    assert float(given.schedule()(2)) == float(tenth.schedule()(2)) < 2
 
 
 def test_only_kernels_decay():
