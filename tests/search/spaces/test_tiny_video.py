@@ -83,7 +83,8 @@ def test_every_layer_of_the_paper_appears():
 
 def test_a_share_of_zero_takes_a_layer_out_and_of_one_puts_it_everywhere():
     shares = {"squeeze": 0, "non_local": 1, "inverted": 1}
-    space = TinyVideoSpace(strides=(1, 1), activations=["relu"], **shares)
+    layers = {"strides": (1, 1), "pooled_sizes": (2, 9), "activations": ["relu"]}
+    space = TinyVideoSpace(**layers, **shares)
     rng = random.Random(0)
     genotype = space.sample(rng)
     for _ in range(30):
