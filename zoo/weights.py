@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import warnings
 
 import keras
 
@@ -37,9 +38,13 @@ def load(model: keras.Model, path: str | os.PathLike, skip_head: bool = False) -
     heads = [layer for layer in model.layers if layer.name == "head"]
     before = model.get_weights()
     try:
-        keras.saving.load_weights(
-            model, path, objects_to_skip=heads if skip_head else None
-        )
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            skipped = heads if skip_head else None
+            keras.saving.load_weights(model, path, objects_to_skip=skipped)
+        # Keras only warns where the file lacks layers, and leaves them as they were.
+        if any("no matching group" in str(warning.message) for warning in said):
+            raise ValueError("it lacks layers of the model")
     except (OSError, KeyError, ValueError) as error:
         model.set_weights(before)
         raise ValueError(

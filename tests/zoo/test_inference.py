@@ -1,0 +1,137 @@
+import json
+
+import numpy as np
+import pytest
+from clip_sources import TINY, ArrayClips, tiny_network
+from keras import ops
+
+import zoo
+from zoo import inference, metrics, weights
+from zoo.genotypes import ClipSpec
+from zoo.genotypes.tiny_video import (
+    SpatialLayer,
+    Stream,
+    TinyVideoBlock,
+    TinyVideoGenotype,
+)
+
+GENOTYPE = TinyVideoGenotype(
+    streams=(Stream(frames=2, rate=4.0, size=16),),
+    blocks=(TinyVideoBlock(filters=4, expand=2, spatial=SpatialLayer("conv", 3, 2)),),
+)
+DESCRIPTION = inference.Description(
+    GENOTYPE, ("calm", "wild", "wet"), "single", TINY, {"dropout": 0.25}
+)
+CLIPS = np.random.default_rng(0).random((3, *TINY.shape), dtype="float32")
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    inference.describe(tmp_path, DESCRIPTION)
+    weights.save(DESCRIPTION.build(), tmp_path / "best.weights.h5")
+    return tmp_path
+
+
+def test_compiled_function_follows_the_weights():
+    network = tiny_network()
+    predict = inference.compiled(network)
+    expected = ops.convert_to_numpy(network(CLIPS, training=False))
+    np.testing.assert_allclose(predict(CLIPS), expected, atol=1e-5)
+    network.get_layer("head").bias.assign([5.0, 0.0, 0.0])
+    np.testing.assert_allclose(predict(CLIPS)[:, 0], expected[:, 0] + 5, atol=1e-5)
+
+
+@pytest.mark.parametrize("split", ["validation", "train"])
+def test_predictions_cover_a_split_in_order(split):
+    clips, network = ArrayClips(), tiny_network()
+    predict = inference.compiled(network)
+    keys, labels, logits = inference.predictions(predict, clips, TINY, split, 2)
+    size = clips.size(split)
+    assert keys == (
+        [] if split == "train" else [f"validation/{i}.mp4" for i in range(5)]
+    )
+    assert labels.tolist() == [i % 3 for i in range(size)]
+    alone = clips.clip(TINY, split, 4)[0]
+    np.testing.assert_allclose(logits[4], predict(alone[None])[0], atol=1e-5)
+
+
+def test_predictions_stop_at_a_limit():
+    predict = inference.compiled(tiny_network())
+    _, labels, _ = inference.predictions(
+        predict, ArrayClips(), TINY, "validation", 2, 3
+    )
+    assert len(labels) == 4
+
+
+def test_loaded_run_is_the_described_one(workdir):
+    run = zoo.load(workdir)
+    assert (run.classes, run.task) == (("calm", "wild", "wet"), "single")
+    assert (run.clip_spec, run.workdir) == (TINY, workdir)
+    assert run.model.get_layer("head").dropout == 0.25
+
+
+def test_run_gives_probabilities_of_clips_and_batches(workdir):
+    run = inference.load(workdir)
+    logits = ops.convert_to_numpy(run.model(CLIPS, training=False))
+    expected = metrics.probabilities("single", logits)
+    np.testing.assert_allclose(run.predict(CLIPS), expected, atol=1e-5)
+    np.testing.assert_allclose(run.predict(CLIPS[1]), expected[1], atol=1e-5)
+    assert run.predict(CLIPS[1]).sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_prediction_compiles_once(workdir, monkeypatch):
+    made, run = [], inference.load(workdir)
+    make = inference.compiled
+    monkeypatch.setattr(inference, "compiled", lambda m: made.append(m) or make(m))
+    for clip in CLIPS:
+        run.predict(clip)
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("shape", [(2, 16, 16), (2, 16, 8, 3), (1, 1, 2, 16, 16, 3)])
+def test_clips_of_another_shape_are_refused(shape, workdir):
+    with pytest.raises(ValueError, match="`clip` must be of shape"):
+        inference.load(workdir).predict(np.zeros(shape))
+
+
+def test_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"a run's folder, with model\.json"):
+        inference.load(tmp_path)
+
+
+def test_run_without_weights_is_refused(tmp_path):
+    inference.describe(tmp_path, DESCRIPTION)
+    with pytest.raises(ValueError, match=r"saved best\.weights\.h5: train it further"):
+        inference.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"version": 99}, "`version` must be 1"),
+        ({"genotype": {"family": "tiny"}}, "genotype family"),
+        ({"clip_spec": {"frames": 0}}, "missing 3 required"),
+        ({"classes": None}, "not iterable"),
+    ],
+)
+def test_foreign_description_is_refused(change, reason, workdir):
+    path = workdir / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(ValueError, match=f"written by zoo.train.*{reason}"):
+        inference.load(workdir)
+
+
+def test_incomplete_description_is_refused(workdir):
+    (workdir / "model.json").write_text("{}")
+    with pytest.raises(ValueError, match="no 'version'"):
+        inference.load(workdir)
+
+
+def test_folder_of_another_network_keeps_its_description(workdir):
+    before = (workdir / "model.json").read_text()
+    inference.describe(workdir, DESCRIPTION)
+    spec = ClipSpec(2, 4.0, 32, 32)
+    other = inference.Description(GENOTYPE, DESCRIPTION.classes, "single", spec)
+    with pytest.raises(ValueError, match="a run with the same clip_spec"):
+        inference.describe(workdir, other)
+    assert (workdir / "model.json").read_text() == before
