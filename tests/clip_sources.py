@@ -5,6 +5,12 @@ import numpy as np
 from keras import layers
 
 from zoo.genotypes import ClipSpec
+from zoo.genotypes.tiny_video import (
+    SpatialLayer,
+    Stream,
+    TinyVideoBlock,
+    TinyVideoGenotype,
+)
 
 TINY = ClipSpec(frames=2, rate=4.0, height=16, width=16)
 SIZES = {"train": 12, "validation": 5, "test": 4}
@@ -71,3 +77,10 @@ def tiny_network(classes=3, seed=1):
     x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
     x = layers.Dropout(0.3)(x)
     return keras.Model(clip, layers.Dense(classes, name="head")(x))
+
+
+def tiny_genotype():
+    """A genotype that reads the clips of `TINY`."""
+    spatial = SpatialLayer("conv", kernel=3, stride=2)
+    block = TinyVideoBlock(filters=4, expand=2, spatial=spatial)
+    return TinyVideoGenotype((Stream(frames=2, rate=4.0, size=16),), (block,))

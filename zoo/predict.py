@@ -82,7 +82,7 @@ def _read(path: str, clip_spec, count: int) -> np.ndarray:
             np.concatenate(wanted), lambda *shape: clips.cover(shape, size)
         )
     images = np.stack(images)
-    top, left = [(images.shape[i + 1] - size[i] + 1) // 2 for i in range(2)]
+    top, left = [round((images.shape[i + 1] - size[i]) / 2) for i in range(2)]
     images = images[:, top : top + size[0], left : left + size[1]]
     return images.reshape(count, *clip_spec.shape).astype("float32") / 255
 

@@ -44,7 +44,7 @@ def load(model: keras.Model, path: str | os.PathLike, skip_head: bool = False) -
             keras.saving.load_weights(model, path, objects_to_skip=skipped)
         # Keras only warns where the file lacks layers, and leaves them as they were.
         if any("no matching group" in str(warning.message) for warning in said):
-            raise ValueError("it lacks layers of the model")
+            raise ValueError("it lacks layers")
     except (OSError, KeyError, ValueError) as error:
         model.set_weights(before)
         raise ValueError(
@@ -55,10 +55,11 @@ def load(model: keras.Model, path: str | os.PathLike, skip_head: bool = False) -
 def _reason(error: Exception) -> str:
     """Keras' page on what did not fit, as a line."""
     text = " ".join(str(error).split())
-    layer = re.search(r"for object <(\w+) name=([^,>]+)", text)
-    if not layer:
+    place = re.search(r"Variable path=([^,]+)", text)
+    place = place or re.search(r"for object <\w+ name=([^,>]+)", text)
+    if not place:
         return f"which can not be read ({text[:200]})"
     shapes = re.search(r"variable\.shape=(\(.*?\)).*?value\.shape=(\(.*?\))", text)
     if shapes:
-        return f"whose {layer[2]!r} is {shapes[2]}, in the model {shapes[1]}"
-    return f"which does not fit layer {layer[2]!r}"
+        return f"whose {place[1]!r} is {shapes[2]}, in the model {shapes[1]}"
+    return f"which does not fit layer {place[1]!r}"

@@ -2,23 +2,14 @@ import json
 
 import numpy as np
 import pytest
-from clip_sources import TINY, ArrayClips, tiny_network
+from clip_sources import TINY, ArrayClips, tiny_genotype, tiny_network
 from keras import ops
 
 import zoo
 from zoo import inference, metrics, weights
 from zoo.genotypes import ClipSpec
-from zoo.genotypes.tiny_video import (
-    SpatialLayer,
-    Stream,
-    TinyVideoBlock,
-    TinyVideoGenotype,
-)
 
-GENOTYPE = TinyVideoGenotype(
-    streams=(Stream(frames=2, rate=4.0, size=16),),
-    blocks=(TinyVideoBlock(filters=4, expand=2, spatial=SpatialLayer("conv", 3, 2)),),
-)
+GENOTYPE = tiny_genotype()
 DESCRIPTION = inference.Description(
     GENOTYPE, ("calm", "wild", "wet"), "single", TINY, {"dropout": 0.25}
 )

@@ -40,7 +40,7 @@ def test_first_layer_that_differs_is_named_and_nothing_changes(tmp_path):
     other = tiny_network(classes=5, seed=2)
     before = keras.models.clone_model(other)
     before.set_weights(other.get_weights())
-    rule = r"`weights` must be of this model.*'head' is \(8, 3\), in the model \(8, 5\)"
+    rule = r"of this model.*'head/kernel' is \(8, 3\), in the model \(8, 5\)"
     with pytest.raises(ValueError, match=rule):
         weights.load(other, path_in(tmp_path))
     assert all(equal(before, other))

@@ -1,0 +1,111 @@
+import json
+
+import numpy as np
+import pytest
+from clip_sources import TINY, tiny_genotype
+from synthesis import write_video
+
+from zoo import inference, predict, weights
+
+ABOUT = inference.Description(tiny_genotype(), ("dark", "light", "wet"), "single", TINY)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("videos")
+    write_video(folder / "a.mp4", frames=24)
+    write_video(folder / "more/b.avi", frames=12)
+    (folder / "broken.mp4").write_bytes(b"no video")
+    (folder / "notes.txt").write_text("not a video")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    inference.describe(folder, ABOUT)
+    weights.save(ABOUT.build(), folder / "best.weights.h5")
+    return folder
+
+
+def test_folders_are_searched_and_broken_files_named(trained, videos):
+    run = inference.load(trained)
+    results = dict(predict.predict(run, [str(videos), "gone.mp4"]))
+    names = [name.removeprefix(str(videos)) for name in results]
+    assert names == ["/a.mp4", "/broken.mp4", "/more/b.avi", "gone.mp4"]
+    good, broken, other, gone = results.values()
+    assert good.shape == other.shape == (3,)
+    assert good.sum() == pytest.approx(1, abs=1e-5)
+    assert all(isinstance(why, str) and why for why in (broken, gone))
+
+
+def test_clips_of_one_video_are_averaged(trained, videos):
+    run, path = inference.load(trained), str(videos / "a.mp4")
+    batch = predict._read(path, TINY, 3)
+    assert batch.shape == (3, *TINY.shape)
+    assert 0 <= batch.min() < batch.max() <= 1
+    assert not np.array_equal(batch[0], batch[2])
+    [(_, mean)] = predict.predict(run, [path], clips=3)
+    np.testing.assert_allclose(mean, run.predict(batch).mean(axis=0), atol=1e-6)
+
+
+def test_one_clip_is_the_centre_that_evaluation_reads(videos):
+    from datasets import clips, decode
+
+    path = str(videos / "a.mp4")
+    with decode.Video(path) as video:
+        expected = clips.read(video, TINY)
+    np.testing.assert_allclose(predict._read(path, TINY, 1)[0], expected / 255)
+
+
+def test_table_has_the_best_classes_first(trained, videos, capsys):
+    assert predict.main([f"--model={trained}", "--top=2", str(videos / "a.mp4")]) == 0
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert head == str(videos / "a.mp4")
+    assert float(first.split()[0]) >= float(second.split()[0]) > 0
+
+
+def test_json_holds_predictions_and_errors(trained, videos, capsys):
+    paths = [str(videos / name) for name in ("broken.mp4", "a.mp4")]
+    assert predict.main([f"--model={trained}", "--json", *paths]) == 1
+    broken, good = json.loads(capsys.readouterr().out)
+    assert broken.keys() == {"path", "error"}
+    assert good["path"] == paths[1]
+    assert {guess["class"] for guess in good["predictions"]} == {"dark", "light", "wet"}
+    assert sum(g["probability"] for g in good["predictions"]) == pytest.approx(
+        1, abs=1e-4
+    )
+
+
+def test_broken_file_gets_one_line_and_others_go_on(trained, videos, capsys):
+    paths = [str(videos / name) for name in ("broken.mp4", "a.mp4")]
+    assert predict.main([f"--model={trained}", *paths]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(f"error: {paths[0]}: ")
+    assert said.err.count("\n") == 1
+    assert paths[1] in said.out
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (["a.mp4"], "`model` must be given"),
+        (["--model=x"], "`path` must be given"),
+        (["--model=x", "a.mp4"], "`workdir` must be a run's folder"),
+        (["--model=x", "--top=0", "a.mp4"], "`top` must be"),
+        (["--modle=x"], "Unknown command line flag 'modle'"),
+    ],
+)
+def test_mistakes_are_named(argv, reason):
+    with pytest.raises(ValueError, match=reason):
+        predict.main(argv)
+
+
+def test_folder_without_videos_is_refused(trained, tmp_path):
+    with pytest.raises(ValueError, match="`path` must be a video, or a folder"):
+        predict.main([f"--model={trained}", str(tmp_path)])
+
+
+def test_help_shows_an_example(capsys):
+    assert predict.main(["--help"]) == 0
+    assert "example: python -m zoo.predict" in capsys.readouterr().out
