@@ -49,15 +49,6 @@ def test_clips_of_one_video_are_averaged(trained, videos):
     np.testing.assert_allclose(mean, run.predict(batch).mean(axis=0), atol=1e-6)
 
 
-def test_one_clip_is_the_centre_that_evaluation_reads(videos):
-    from datasets import clips, decode
-
-    path = str(videos / "a.mp4")
-    with decode.Video(path) as video:
-        expected = clips.read(video, TINY)
-    np.testing.assert_allclose(predict._read(path, TINY, 1)[0], expected / 255)
-
-
 def test_table_has_the_best_classes_first(trained, videos, capsys):
     assert predict.main([f"--model={trained}", "--top=2", str(videos / "a.mp4")]) == 0
     head, first, second = capsys.readouterr().out.splitlines()
