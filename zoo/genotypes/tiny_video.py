@@ -223,12 +223,8 @@ class TinyVideoGenotype(Genotype):
         stride beyond the size, attention to one place, a pooled size that the stride
         can not give, a skip that every instance loses.
         """
-        blocks = self.blocks
-        for index in range(len(blocks)):
-            genotype = dataclasses.replace(self, blocks=blocks)
-            _, instances = list(genotype.block_inputs())[index]
-            block = _simplified(blocks[index], instances)
-            blocks = (*blocks[:index], block, *blocks[index + 1 :])
+        unfolded = [instances for _, instances in self.block_inputs()]
+        blocks = tuple(map(_simplified, self.blocks, unfolded))
         return dataclasses.replace(self, blocks=blocks)
 
 

@@ -12,6 +12,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from zoo.genotypes.tally import Features, Tally
@@ -41,17 +42,17 @@ class Instance:
         convolves = self.spatial and self.spatial.type in ("conv", "depthwise")
         return self.block.inverted or bool(convolves)
 
-    @property
+    @cached_property
     def after_lead(self) -> Features:
         """Shape that enters the spatial layer."""
         return self.input.with_channels(self.block.width) if self.lead else self.input
 
-    @property
+    @cached_property
     def after_spatial(self) -> Features:
         """Shape that enters the temporal layer."""
         return self.after_lead.strided(size=self.spatial.stride if self.spatial else 1)
 
-    @property
+    @cached_property
     def after_temporal(self) -> Features:
         """Shape that enters the expansion."""
         if self.temporal is None:
@@ -61,12 +62,12 @@ class Instance:
             self.block.width if self.temporal.type == "conv" else shape.channels
         )
 
-    @property
+    @cached_property
     def output(self) -> Features:
         """Shape that leaves the instance."""
         return self.after_temporal.with_channels(self.block.output_channels)
 
-    @property
+    @cached_property
     def gated(self) -> Features:
         """Shape that the squeeze-excite layer and the context gate read."""
         return self.after_temporal if self.block.inverted else self.output
@@ -129,14 +130,14 @@ class Instance:
 
 def unfold(name: str, block: TinyVideoBlock, shape: Features) -> Iterator[Instance]:
     """Every repeat of a block that reads `shape`, in order."""
+    spatial, temporal = block.spatial, block.temporal
     for repeat in range(block.repeats):
-        spatial, temporal = block.spatial, block.temporal
-        if repeat > 0:
+        if repeat == 1:
             spatial = spatial and dataclasses.replace(spatial, stride=1)
             temporal = temporal and dataclasses.replace(temporal, stride=1)
-        if repeat % 2 == 1 or shape.frames == 1:
-            temporal = None
-        instance = Instance(f"{name}_repeat{repeat}", block, shape, spatial, temporal)
+        timeless = repeat % 2 == 1 or shape.frames == 1
+        own = None if timeless else temporal
+        instance = Instance(f"{name}_repeat{repeat}", block, shape, spatial, own)
         yield instance
         shape = instance.output
 
