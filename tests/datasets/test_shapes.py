@@ -19,7 +19,7 @@ def test_one_frame_has_the_same_distribution_under_every_action(action):
         "size": size / np.log(shapes.RADII[1] / shapes.RADII[0]),
     }
     for name, values in quantities.items():
-        distance = np.abs(np.sort(values) - np.arange(1000) / 2000).max()
+        distance = np.abs(np.sort(values) - np.arange(1000) / 1000).max()
         assert distance < 0.06, name  # Kolmogorov-Smirnov: p is about 0.003.
 
 
