@@ -1,0 +1,82 @@
+"""Every search config, from its file to the command."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAMES = sorted(path.stem for path in (ROOT / "gin" / "search").glob("*.gin"))
+
+
+def command(workdir, *arguments, **environment):
+    process = subprocess.run(
+        [sys.executable, "-m", "search.run", f"--workdir={workdir}", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        timeout=300,
+    )
+    return process.returncode, process.stdout, process.stderr
+
+
+def trials(workdir):
+    with (workdir / "history.csv").open(encoding="utf-8", newline="") as file:
+        return [row["trial"] for row in csv.DictReader(file)]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "smoke"])
+def test_a_config_searches_and_recycles_its_process(tmp_path, name):
+    code, out, err = command(
+        tmp_path,
+        f"--gin_file=search/{name}.gin",
+        "--smoke",
+        "--data=moving_shapes",
+        "--gin_bindings=run.search.trials_per_process=2",
+    )
+    assert code == 0, err
+    assert trials(tmp_path) == ["0", "1", "2"]
+    assert out.count("Going on in") == 1
+    assert "Best network" in out
+    assert (tmp_path / "operative.gin").exists()
+    assert "Traceback" not in err
+
+
+@pytest.mark.model
+def test_a_mistake_is_one_line(tmp_path):
+    code, out, err = command(
+        tmp_path / "run",
+        "--gin_file=search/demo.gin",
+        "--data=moving_shapes",
+        "--gin_bindings=tiny_video.TinyVideoSpace.frames=(9, 2)",
+    )
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "`frames` must be two whole numbers" in err
+
+
+@pytest.mark.jax
+def test_it_searches_where_tensorflow_is_not_installed(tmp_path):
+    # A None among the modules makes an import of it fail.
+    code = (
+        "import sys; sys.modules['tensorflow'] = None; sys.argv[0] = 'search.run'\n"
+        "from zoo import launch; launch.main('search.run.search')"
+    )
+    process = subprocess.run(
+        [
+            *(sys.executable, "-c", code, f"--workdir={tmp_path}", "--smoke"),
+            *("--gin_file=search/demo.gin", "--data=moving_shapes"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        timeout=300,
+    )
+    assert process.returncode == 0, process.stderr
+    assert trials(tmp_path) == ["0", "1", "2"]
