@@ -57,7 +57,8 @@ def decode_plainly(job):
         container.streams.video[0].codec_context.thread_count = 1
         for number, frame in enumerate(container.decode(video=0)):
             if number in numbers:
-                images.append(frame.to_ndarray(format="rgb24"))
+                image = frame.reformat(format="rgb24", threads=1)
+                images.append(image.to_ndarray())
             if len(images) == len(numbers):
                 return images
     return images
@@ -94,7 +95,7 @@ def main():
         ]
         for seed, path in enumerate(paths):
             write(path, seed)
-        folder = VideoFolder(root, workers=2)
+        folder = VideoFolder(root, workers=2, cache_bytes=0)
         for spec in SPECS:
             measure(folder, [str(path) for path in paths], spec, arguments.rounds)
 

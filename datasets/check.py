@@ -16,9 +16,9 @@ from datasets.decode import (
     BrokenVideoError,
     Video,
     reason,
-    upright_shape,
 )
 from datasets.folder import list_videos
+from datasets.pictures import upright_shape
 from datasets.progress import progress
 from datasets.table import read_rows
 

@@ -4,15 +4,19 @@ Packets are demuxed first and counted, as headers lie. Then only what the wanted
 need is decoded, packet by packet, so a damaged packet costs its own frames alone.
 """
 
+import bisect
+import contextlib
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import av
 import numpy as np
 from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
+
+from datasets.pictures import Fit, upright
 
 EXTENSIONS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
 # Of the frames asked for, the share below which a video counts as broken.
@@ -22,8 +26,6 @@ SEEK_SECONDS = 10.0
 SEEKABLE = ("mov", "matroska")
 # Longer files are demuxed twice, rather than held in memory.
 HELD_BYTES = 64 << 20
-
-Fit = Callable[[int, int], tuple[int, int]]
 
 
 class BrokenVideoError(ValueError):
@@ -85,6 +87,12 @@ class Video:
         return float(self.times[-1] - self.times[0]) + 1 / self.rate
 
     @property
+    def stored_shape(self) -> tuple[int, int]:
+        """Height and width before any rotation."""
+        context = self._stream.codec_context
+        return context.height, context.width
+
+    @property
     def stated_frames(self) -> int:
         """Frames that the header promises; 0 where it is silent."""
         return self._stream.frames
@@ -113,9 +121,9 @@ class Video:
         for stamp, frame in self._decode(list(waiting)):
             while waiting and waiting[0] < stamp:
                 lost = frame if previous is None else previous
-                images[waiting.popleft()] = _upright(lost, fit, scaler)
+                images[waiting.popleft()] = upright(lost, fit, scaler)
             if waiting and waiting[0] == stamp:
-                images[waiting.popleft()] = _upright(frame, fit, scaler)
+                images[waiting.popleft()] = upright(frame, fit, scaler)
                 found += 1
             previous = frame
             if not waiting:
@@ -124,13 +132,16 @@ class Video:
             why = f"{found} of {len(set(stamps))} wanted frames decode"
             raise BrokenVideoError(self.path, why)
         for stamp in waiting:
-            images[stamp] = _upright(previous, fit, scaler)
+            images[stamp] = upright(previous, fit, scaler)
         return [images[stamp] for stamp in stamps]
 
     def all_frames(self) -> Iterator[av.VideoFrame]:
         """Decodes everything, in order, as it is stored."""
-        for _, frame in self._decode(self._stamps.tolist()):
-            yield frame
+        stamps = self._stamps.tolist()
+        wanted = set(stamps)
+        for stamp, frame in self._decode(stamps):
+            if stamp in wanted:
+                yield frame
 
     def _open(self, start: float, end: float) -> None:
         self._stream = stream = best_stream(self.path, self._container)
@@ -157,12 +168,12 @@ class Video:
         stream, kind = self._stream, self._container.format.name
         if stream.start_time is None or not kind.startswith(SEEKABLE):
             return False
-        target = stream.start_time + int(start / stream.time_base)
-        try:
+        # Containers seek by the time of decoding, which is a little before.
+        target = stream.start_time + int((start - 1) / stream.time_base)
+        with contextlib.suppress(av.FFmpegError):
             self._container.seek(target, stream=stream)
-        except av.FFmpegError:
-            return False
-        return True
+            return True
+        return False
 
     def _demux(self, end: float) -> list[int | None]:
         """Reads the packets; returns the stamps of those that are displayed."""
@@ -200,16 +211,22 @@ class Video:
         if not self._timed:
             return [[0, len(self._order) - 1]]
         places = {stamp: place for place, stamp in enumerate(self._order)}
-        keys = np.array([self._order[key] for key in self._keys] or [0])
-        before = np.searchsorted(keys, stamps, side="right") - 1
         runs = []
-        for key, stamp in sorted(zip(before.tolist(), stamps, strict=True)):
-            first, last = self._keys[key] if key >= 0 else 0, places[stamp]
+        for last in sorted(places[stamp] for stamp in stamps):
+            first = self._key_before(last)
             if runs and first <= runs[-1][1] + 1:
-                runs[-1][1] = max(runs[-1][1], last)
+                runs[-1][1] = last
             else:
                 runs.append([first, last])
         return runs
+
+    def _key_before(self, place: int) -> int:
+        """The packet to start at, to decode the one at a place."""
+        key = bisect.bisect_right(self._keys, place) - 1
+        # A picture shown before its key frame refers to the one before that, too.
+        if key > 0 and self._order[place] < self._order[self._keys[key]]:
+            key -= 1
+        return self._keys[key] if key >= 0 else 0
 
     def _feed(self, first: int, last: int) -> Iterable[av.Packet]:
         if self._packets is not None:
@@ -269,20 +286,3 @@ def reason(error: Exception) -> str:
     return str(
         getattr(error, "reason", None) or getattr(error, "strerror", None) or error
     )
-
-
-def upright_shape(frame: av.VideoFrame) -> tuple[int, int, int]:
-    """Upright height and width, and the anticlockwise quarter turns that get there."""
-    turns = round(frame.rotation / 90) % 4
-    shape = frame.height, frame.width
-    return (*(shape[::-1] if turns % 2 else shape), turns)
-
-
-def _upright(frame: av.VideoFrame, fit: Fit | None, scaler: VideoReformatter):
-    height, width, turns = upright_shape(frame)
-    if fit is not None:
-        height, width = fit(height, width)
-    if turns % 2:
-        height, width = width, height
-    image = scaler.reformat(frame, width, height, "rgb24", interpolation="BILINEAR")
-    return np.rot90(image.to_ndarray(), turns)

@@ -97,7 +97,7 @@ def write_video(path: Path, clip: np.ndarray, fps: float) -> None:
     with av.open(str(part), "w", format="mp4") as container:
         rate = Fraction(fps).limit_denominator(1001)
         stream = container.add_stream(
-            "libx264", rate=rate, options={"crf": "20", "preset": "veryfast"}
+            "libx264", rate=rate, options={"crf": "23", "preset": "veryfast"}
         )
         stream.height, stream.width = clip.shape[1:3]
         stream.pix_fmt = "yuv420p"

@@ -11,7 +11,8 @@ import av
 import numpy as np
 
 from datasets import clips
-from datasets.decode import BrokenVideoError, Video, reason
+from datasets.cache import Cache
+from datasets.decode import BrokenVideoError, reason
 from datasets.items import Index, Item
 from datasets.order import SPLITS, check_request, check_split, draws, training_place
 
@@ -39,6 +40,7 @@ class VideoSource:
             picture just covers the clip. Evaluation uses 1.
         max_bad_fraction: Share of broken videos that is put up with.
         workers: Videos that are decoded at once; None: one for each core.
+        cache_bytes: Memory for small videos, which are then decoded only once.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class VideoSource:
         resize: tuple[float, float] = (1.0, 1.25),
         max_bad_fraction: float = 0.01,
         workers: int | None = None,
+        cache_bytes: int = 1 << 29,
     ):
         _check(task in ("single", "multi"), "task", "single or multi", task)
         _check(1 <= resize[0] <= resize[-1], "resize", "ascending, from 1", resize)
@@ -59,6 +62,7 @@ class VideoSource:
             max_bad_fraction,
         )
         _check(workers is None or workers >= 1, "workers", "at least 1", workers)
+        _check(cache_bytes >= 0, "cache_bytes", "at least 0", cache_bytes)
         self.classes = index.classes
         self.task = task
         self.flip = not has_directions(index.classes) if flip is None else flip
@@ -66,6 +70,7 @@ class VideoSource:
         self.workers = len(os.sched_getaffinity(0)) if workers is None else workers
         self.health = Health(index, max_bad_fraction)
         self._splits = index.splits
+        self._cache = Cache(cache_bytes)
 
     def size(self, split: str) -> int:
         """Number of videos in a split, the broken ones included."""
@@ -135,7 +140,7 @@ class VideoSource:
 
     def _read(self, item: Item, clip_spec, rng) -> np.ndarray | None:
         try:
-            with Video(item.path, item.start, item.end) as video:
+            with self._cache.open(item.path, item.start, item.end) as video:
                 if clips.is_short(video.times, clip_spec.frames, clip_spec.rate):
                     self.health.loops(item, clip_spec)
                 clip = clips.read(video, clip_spec, rng, self.resize, self.flip)
