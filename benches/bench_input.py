@@ -3,7 +3,7 @@
 Clips a second of `VideoFolder` against plain PyAV in two threads, which opens the same
 videos, decodes up to the last frame that is wanted, and converts the wanted ones.
 
-    python benches/bench_input.py [--videos=24] [--rounds=3]
+    python benches/bench_input.py [--clips=24] [--rounds=3]
 """
 
 import argparse
@@ -84,33 +84,33 @@ def pipeline_rate(folder, spec, count, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--videos", type=int, default=24)
+    parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, ")
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as root:
-        paths = [
-            Path(root, "train", f"class{i % 2}", f"{i}.mp4")
-            for i in range(arguments.videos)
-        ]
+        paths = [Path(root, "train", f"class{i % 2}", f"{i}.mp4") for i in range(8)]
         for seed, path in enumerate(paths):
             write(path, seed)
         folder = VideoFolder(root, workers=2, cache_bytes=0)
         for spec in SPECS:
-            measure(folder, [str(path) for path in paths], spec, arguments.rounds)
+            jobs = [str(path) for path in paths] * (arguments.clips // 8)
+            measure(folder, jobs, spec, arguments.rounds)
 
 
 def measure(folder, paths, spec, rounds):
     # Alternately, as other work on the machine would favour one of the two.
-    rates = [
-        (
-            decoding_rate(paths, spec, seed),
-            pipeline_rate(folder, spec, len(paths), seed),
-        )
-        for seed in range(rounds)
-    ]
+    rates = np.array(
+        [
+            (
+                decoding_rate(paths, spec, seed),
+                pipeline_rate(folder, spec, len(paths), seed),
+            )
+            for seed in range(rounds)
+        ]
+    )
     decoding, pipeline = np.median(rates, axis=0)
-    ratio = np.median([b / a for a, b in rates])
+    ratio = np.median(rates[:, 1] / rates[:, 0])
     print(
         f"{spec}: decoding alone {decoding:.1f} clips/s, pipeline {pipeline:.1f} "
         f"clips/s, ratio {ratio:.2f}",
