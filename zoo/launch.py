@@ -145,8 +145,12 @@ def configure(job: str, values: flags.FlagValues, options: list[str]) -> Callabl
             _bind_clips(job, data)
         for binding in values.gin_bindings:
             bind(binding)
+        plain = function(job)
+        takes_recipe = "recipe" in inspect.signature(plain).parameters
+        if takes_recipe and _bound(f"{job}.recipe") is None:
+            # Else what is bound to the recipe would be lost without a word.
+            _refer(job, "recipe", "training.Recipe")
         hide_gpus_from_tensorflow()
-    plain = function(job)
     try:
         return gin.get_configurable(job)
     except ValueError:  # Nothing is bound to it.
@@ -202,8 +206,6 @@ def _bind_steps(job: str, steps: int) -> None:
     bind(f"training.Recipe.steps = {steps}")
     if warmup is not None:
         bind(f"training.Recipe.warmup_steps = {warmup * steps // old}")
-    if _bound(f"{job}.recipe") is None:
-        _refer(job, "recipe", "training.Recipe")
 
 
 def _bind_clips(job: str, data: str) -> None:

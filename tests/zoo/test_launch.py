@@ -130,9 +130,13 @@ def test_steps_keep_the_share_of_the_warmup(tmp_path):
     assert (recipe.steps, recipe.warmup_steps, recipe.batch_size) == (100, 8, 128)
 
 
+def test_recipe_can_be_bound_without_a_config(tmp_path):
+    run(tmp_path, "--gin_bindings=training.Recipe.batch_size=3")
+    assert toy_job.CALLS[-1]["recipe"].batch_size == 3
+
+
 def test_smoke_shrinks_any_run(tmp_path):
-    bindings = "--gin_bindings=toy_job.work.recipe=@training.Recipe()"
-    launch.run("toy_job.work", [f"--workdir={tmp_path}", "--smoke", bindings])
+    launch.run("toy_job.work", [f"--workdir={tmp_path}", "--smoke"])
     assert toy_job.CALLS[-1]["recipe"].steps <= 10
 
 
