@@ -167,7 +167,6 @@ def _around(
     centre: np.ndarray, reach: float, length: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels within reach of a centre, on a torus, and their distances from it."""
-    centre = centre % length
     count = min(length, int(np.ceil(2 * reach)) + 1)
     pixels = np.floor(centre - count / 2)[:, None] + np.arange(count)
     distances = (pixels + 0.5 - centre[:, None]).astype("float32")

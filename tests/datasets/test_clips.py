@@ -95,6 +95,19 @@ def test_scale_is_drawn_from_its_range(video):
     assert np.ptp(close[0, -1, :, 0].astype(int)) < 150
 
 
+def test_the_crop_is_drawn_in_both_directions(video):
+    tall, wide = ClipSpec(1, 10, 48, 24), ClipSpec(1, 10, 12, 64)
+    for spec in (tall, wide):
+        crops = []
+        for index in range(8):
+            rng = draws(0, 0, index)
+            # The last frame alone: what differs is the crop.
+            video.times = video.times[-1:]
+            video._stamps = video._stamps[-1:]
+            crops.append(clips.read(video, spec, rng, resize=(1.0, 1.0)).tobytes())
+        assert len(set(crops)) > 4
+
+
 def test_reads_a_file(tmp_path):
     path = write_video(tmp_path / "a.mp4")
     clip = clips.read_file(path, ClipSpec(3, 20, 48, 64), place=1.0)

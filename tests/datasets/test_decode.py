@@ -6,10 +6,12 @@ from synthesis import audio_only, number, scramble, write_video
 from datasets import decode
 from datasets.decode import BrokenVideoError, Video
 
+# Pictures between two key frames refer to both.
+OPEN = "open-gop=1:bframes=3:b-adapt=0:scenecut=0"
 KINDS = {
     "b_frames.mp4": {"options": {"bf": "3", "b-pyramid": "normal"}},
     "short_gop.mp4": {"gop": 8, "options": {"bf": "2"}},
-    "open_gop.mp4": {"gop": 8, "options": {"x264-params": "open-gop=1:bframes=3"}},
+    "open_gop.mp4": {"gop": 8, "options": {"x264-params": OPEN}},
     "no_count.mkv": {},
     "vp8.webm": {"codec": "libvpx"},
     "vp9.webm": {"codec": "libvpx-vp9"},
@@ -47,6 +49,14 @@ def test_jumps_to_a_key_frame_only_where_that_skips_work(tmp_path):
     with Video(path) as video:
         assert video._runs(video._stamps[[1, 2, 20, 23]].tolist()) == [[0, 2], [16, 23]]
         assert video._runs(video._stamps[[7, 8]].tolist()) == [[0, 8]]
+
+
+def test_reads_pictures_that_refer_past_a_key_frame(tmp_path):
+    path = write_video(tmp_path / "a.mp4", **KINDS["open_gop.mp4"])
+    with Video(path) as video:
+        after_key = video._order[video._keys[1] :]
+        assert min(after_key) < after_key[0]
+        assert [numbers(video, [i])[0] for i in range(40)] == list(range(40))
 
 
 def test_pictures_equal_those_of_plain_decoding(tmp_path):
