@@ -6,7 +6,6 @@ import gin
 import pytest
 
 from zoo import launch
-from zoo.command import quiet_imports
 
 FOLDER = pathlib.Path(__file__).parents[1] / "gin"
 CONFIGS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.gin"))
@@ -15,8 +14,7 @@ CONFIGS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.gin")
 @pytest.mark.parametrize("path", CONFIGS)
 def test_config_parses_and_its_bindings_resolve(path):
     gin.clear_config()
-    with quiet_imports():
-        gin.parse_config_file(str(launch.find_config(path)))
+    gin.parse_config_file(str(launch.find_config(path)))
     gin.finalize()
     text = gin.config_str()
     gin.clear_config()

@@ -1,7 +1,7 @@
 """What every command does: one line for a mistake, and a quiet screen."""
 
 import contextlib
-import importlib
+import importlib.util
 import logging
 import os
 import re
@@ -36,10 +36,9 @@ def command(body: Callable[[list[str]], object]) -> None:
 
 
 def function(path: str) -> Callable:
-    """The function at a dotted path; what its libraries write at import is hidden."""
+    """The function at a dotted path."""
     module, _, name = path.rpartition(".")
-    with quiet_imports():
-        return getattr(importlib.import_module(module), name)
+    return getattr(importlib.import_module(module), name)
 
 
 def mistake(error: Exception) -> str | None:
@@ -64,23 +63,52 @@ def mistake(error: Exception) -> str | None:
 
 
 def quiet() -> None:
-    """Leaves on the screen what the user can use."""
+    """Leaves on the screen what the user can use; call it before TensorFlow loads."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.formatwarning = lambda text, *_, **__: f"warning: {text}\n"
     for name in ("datasets", "search", "zoo"):
         logger = logging.getLogger(name)
         logger.propagate = False
         logger.handlers = [logging.StreamHandler()]
         logger.handlers[0].setFormatter(logging.Formatter("warning: %(message)s"))
+    if not any(isinstance(finder, _TensorFlowFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _TensorFlowFinder())
+
+
+class _TensorFlowFinder:
+    """Imports TensorFlow without its messages and, where JAX computes, without GPUs.
+
+    There it only reads video, but would take the GPU's memory. Keras imports it in
+    passing, so there is no one place to do this after.
+    """
+
+    def find_spec(self, name: str, path=None, target=None):
+        if name != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None:
+            execute = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: _tamed(execute, module)
+        return spec
+
+
+def _tamed(execute: Callable, module) -> None:
+    with _silence():
+        execute(module)
+    keras = sys.modules.get("keras")
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if hasattr(keras, "config"):  # It is missing while Keras itself is imported.
+        backend = keras.config.backend()
+    if backend != "tensorflow":
+        module.config.set_visible_devices([], "GPU")
 
 
 @contextlib.contextmanager
-def quiet_imports() -> Iterator[None]:
-    """Hides what TensorFlow's libraries and gin write; errors still come as errors."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logger = logging.getLogger()
-    absl_level, kept = logger.level, os.dup(2)
-    logger.setLevel(logging.CRITICAL)
+def _silence() -> Iterator[None]:
+    """Drops what libraries in C write; errors in Python still come as errors."""
     sys.stderr.flush()
+    kept = os.dup(2)
     with open(os.devnull, "wb") as nothing:
         os.dup2(nothing.fileno(), 2)
     try:
@@ -89,15 +117,6 @@ def quiet_imports() -> Iterator[None]:
         sys.stderr.flush()
         os.dup2(kept, 2)
         os.close(kept)
-        logger.setLevel(absl_level)
-
-
-def hide_gpus_from_tensorflow() -> None:
-    """Where JAX computes, TensorFlow only reads video, and must not take its memory."""
-    keras = sys.modules.get("keras")
-    tensorflow = sys.modules.get("tensorflow")
-    if keras and tensorflow and keras.backend.backend() != "tensorflow":
-        tensorflow.config.set_visible_devices([], "GPU")
 
 
 def _line(text: str) -> str:

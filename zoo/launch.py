@@ -3,24 +3,21 @@
 The only file that knows gin or flags; a job is a function with arguments.
 """
 
+import contextlib
 import difflib
 import importlib.util  # gin needs it and does not import it.
 import inspect
+import logging
 import os
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import gin
 from absl import flags
 
 from zoo import record
-from zoo.command import (
-    command,
-    function,
-    hide_gpus_from_tensorflow,
-    quiet_imports,
-)
+from zoo.command import command, function
 from zoo.files import write_text
 
 REGISTER = "from __gin__ import dynamic_registration"
@@ -127,7 +124,7 @@ def configure(job: str, values: flags.FlagValues, options: list[str]) -> Callabl
     """Parses all configs and flags, and gives the job with its arguments bound."""
     gin.clear_config()
     module = job.rpartition(".")[0]
-    with quiet_imports():
+    with _quiet_gin():
         for path in values.gin_file:
             gin.parse_config_file(str(find_config(path)))
         if values.smoke:
@@ -150,11 +147,20 @@ def configure(job: str, values: flags.FlagValues, options: list[str]) -> Callabl
         if takes_recipe and _bound(f"{job}.recipe") is None:
             # Else what is bound to the recipe would be lost without a word.
             _refer(job, "recipe", "training.Recipe")
-        hide_gpus_from_tensorflow()
     try:
         return gin.get_configurable(job)
     except ValueError:  # Nothing is bound to it.
         return plain
+
+
+@contextlib.contextmanager
+def _quiet_gin() -> Iterator[None]:
+    """Hides its "Path not found" for files that it then finds elsewhere."""
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def bind(binding: str) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 from absl import flags
 
 from zoo import inference
-from zoo.command import quiet_imports
 from zoo.genotypes.base import check, check_whole
 
 USAGE = """Says what video files show.
@@ -44,8 +43,7 @@ def predict(
     Yields:
         The path of each video, and probabilities (classes,), or why it has none.
     """
-    with quiet_imports():  # Not where only `zoo` is used.
-        from datasets import decode
+    from datasets import decode  # Not where only `zoo` is used.
 
     check_whole(clips, "clips")
     for path in _videos(paths):
@@ -58,8 +56,7 @@ def predict(
 
 
 def _videos(paths: list[str]) -> Iterator[str]:
-    with quiet_imports():
-        from datasets import folder
+    from datasets import folder
 
     for path in paths:
         if not os.path.isdir(path):

@@ -245,3 +245,25 @@ def test_debug_shows_the_traceback(monkeypatch):
     monkeypatch.setattr(command, "quiet", lambda: None)
     with pytest.raises(ValueError, match="invalid literal"):
         command.command(lambda _: int("x"))
+
+
+def test_tensorflow_is_tamed_where_jax_computes(monkeypatch, tmp_path, capfd):
+    (tmp_path / "tensorflow.py").write_text(
+        "import os\n"
+        "os.write(2, b'chatter')\n"
+        "class config:\n"
+        "    set_visible_devices = staticmethod(lambda *given: hidden.append(given))\n"
+        "hidden = []\n"
+    )
+    finder = command._TensorFlowFinder()
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    for name in ("tensorflow", "keras"):
+        monkeypatch.setitem(sys.modules, name, None)  # So that it is put back.
+        del sys.modules[name]
+    import tensorflow
+
+    assert tensorflow.hidden == [([], "GPU")]
+    assert capfd.readouterr().err == ""
+    assert finder not in sys.meta_path
