@@ -30,10 +30,11 @@ def main(names: list[str]):
         for _ in range(5):
             rates.append(2 * cost.matmul_rate())
             times.append(cost.latency_ms(model, seconds=2.0) / 1000)
-        rate, time = np.median(rates), np.median(times)
+        rate, time = np.median(rates) / 1e9, np.median(times)
+        speed = flops / 1e9 / time
         print(
-            f"{name:12} {flops / 1e9:7.2f} {1000 * time:8.1f} {flops / time / 1e9:8.1f} "
-            f"{rate / 1e9:8.1f} {flops / time / rate:8.2f}"
+            f"{name:12} {flops / 1e9:7.2f} {1000 * time:8.1f} {speed:8.1f} "
+            f"{rate:8.1f} {speed / rate:8.2f}"
         )
 
 
