@@ -3,6 +3,7 @@
 import numpy as np
 
 from datasets.decode import Video
+from datasets.order import ClipSpec
 
 
 def sample(times: np.ndarray, frames: int, rate: float, place: float) -> np.ndarray:
@@ -38,7 +39,7 @@ def is_short(times: np.ndarray, frames: int, rate: float) -> bool:
 
 def read(
     video: Video,
-    clip_spec,
+    clip_spec: ClipSpec,
     rng: np.random.Generator | None = None,
     resize: tuple[float, float] = (1.0, 1.25),
     flip: bool = False,
@@ -71,7 +72,7 @@ def read(
     return np.stack([image[part][:, ::step] for image in images])
 
 
-def read_file(path: str, clip_spec, place: float = 0.5) -> np.ndarray:
+def read_file(path: str, clip_spec: ClipSpec, place: float = 0.5) -> np.ndarray:
     """Reads one clip of a video file, as evaluation sees it.
 
     Args:

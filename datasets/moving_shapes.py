@@ -10,6 +10,7 @@ import numpy as np
 from datasets import shapes
 from datasets.order import (
     SPLITS,
+    ClipSpec,
     check_request,
     check_split,
     draws,
@@ -79,7 +80,7 @@ class MovingShapes:
 
     def batches(
         self,
-        clip_spec,
+        clip_spec: ClipSpec,
         split: str,
         batch_size: int,
         seed: int = 0,
@@ -97,7 +98,9 @@ class MovingShapes:
         check_request(split, batch_size, start)
         return Batches(self, clip_spec, split, batch_size, seed, start)
 
-    def clip(self, clip_spec, split: str, index: int, start: float | None = None):
+    def clip(
+        self, clip_spec: ClipSpec, split: str, index: int, start: float | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Renders one clip of a video, the centre one unless `start` says otherwise.
 
         Args:
@@ -159,7 +162,7 @@ class MovingShapes:
 class Batches:
     """Iterable of batches; each new iteration starts again, at `start`."""
 
-    def __init__(self, source, clip_spec, split, batch_size, seed, start):
+    def __init__(self, source, clip_spec: ClipSpec, split, batch_size, seed, start):
         self.source = source
         self.clip_spec = clip_spec
         self.split = split

@@ -1,4 +1,4 @@
-"""The order in which clips come, and the generators of their random draws.
+"""What is asked of a clip source, and the order and the random draws of its clips.
 
 NumPy only. Everything is a function of (seed, epoch, index), so a run that resumes
 skips what it has seen without reading it.
@@ -7,10 +7,21 @@ skips what it has seen without reading it.
 import functools
 import itertools
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 
 SPLITS = ("train", "validation", "test")
+
+
+class ClipSpec(Protocol):
+    """The clip a network reads, as `zoo.genotypes.ClipSpec` says it."""
+
+    frames: int
+    rate: float
+    height: int
+    width: int
+    shape: tuple[int, int, int, int]
 
 
 def check_split(split: str) -> None:

@@ -14,7 +14,14 @@ from datasets import clips
 from datasets.cache import Cache
 from datasets.decode import BrokenVideoError, reason
 from datasets.items import Index, Item
-from datasets.order import SPLITS, check_request, check_split, draws, training_place
+from datasets.order import (
+    SPLITS,
+    ClipSpec,
+    check_request,
+    check_split,
+    draws,
+    training_place,
+)
 
 DIRECTIONS = re.compile(r"(left|right)(wards?)?|((anti|counter)?clockwise)")
 LOGGER = logging.getLogger(__name__)
@@ -79,7 +86,7 @@ class VideoSource:
 
     def batches(
         self,
-        clip_spec,
+        clip_spec: ClipSpec,
         split: str,
         batch_size: int,
         seed: int = 0,
@@ -106,7 +113,7 @@ class VideoSource:
         return self._splits[split]
 
     def training_clip(
-        self, clip_spec, seed: int, position: int
+        self, clip_spec: ClipSpec, seed: int, position: int
     ) -> tuple[np.ndarray, int]:
         """Reads the clip at a position of the training order, and its item's index."""
         items = self._splits["train"]
@@ -120,7 +127,7 @@ class VideoSource:
             index = int(others.integers(len(items)))
 
     def evaluation_clip(
-        self, clip_spec, split: str, index: int
+        self, clip_spec: ClipSpec, split: str, index: int
     ) -> tuple[np.ndarray, int]:
         """Reads the centre clip of a video, and its index: `BROKEN` if it is."""
         clip = self._read(self._splits[split][index], clip_spec, None)
@@ -138,7 +145,7 @@ class VideoSource:
             hot[row, list(item.labels)] = 1
         return hot
 
-    def _read(self, item: Item, clip_spec, rng) -> np.ndarray | None:
+    def _read(self, item: Item, clip_spec: ClipSpec, rng) -> np.ndarray | None:
         try:
             with self._cache.open(item.path, item.start, item.end) as video:
                 if clips.is_short(video.times, clip_spec.frames, clip_spec.rate):
@@ -172,7 +179,7 @@ class Health:
         with self._lock:
             self._read.add(item.key)
 
-    def loops(self, item: Item, clip_spec) -> None:
+    def loops(self, item: Item, clip_spec: ClipSpec) -> None:
         """Warns of the first video that is shorter than the clip."""
         with self._lock:
             if not self._looped:
@@ -206,7 +213,9 @@ class Batches:
         dataset: The `tf.data.Dataset` behind it, which just ends where this raises.
     """
 
-    def __init__(self, source: VideoSource, clip_spec, split, batch_size, seed, start):
+    def __init__(
+        self, source: VideoSource, clip_spec: ClipSpec, split, batch_size, seed, start
+    ):
         self._source = source
         self._clip_spec = clip_spec
         self._split = split
