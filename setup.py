@@ -17,7 +17,7 @@ setup(
     package_data={"zoo.configs": ["*.gin", "*/*.gin"]},
     install_requires=[
         "absl-py>=2.1",
-        "av>=14",
+        "av>=18",
         "gin-config>=0.5",
         "importlib_resources>=6",  # tensorflow-datasets imports it, undeclared.
         "keras>=3.12",
