@@ -58,7 +58,7 @@ def write_video(
     return path
 
 
-def scramble(path, share=0.002, seed=0):
+def scramble(path, share=0.01, seed=0):
     """Overwrites random bytes between a tenth and a half of a file."""
     data = np.frombuffer(path.read_bytes(), "uint8").copy()
     rng = np.random.default_rng(seed)
