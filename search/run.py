@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from search import progress
+from search.budget import Budget
 from search.history import Record, best
 from search.oracle import EvolutionOracle
 from search.tuner import ArchitectureTuner
@@ -117,7 +118,7 @@ def _claim(
     write_json(path, {"search": identity, "machine": machine})
 
 
-def _on_this_machine(oracle: EvolutionOracle, recipe: Recipe, known: dict):
+def _on_this_machine(oracle: EvolutionOracle, recipe: Recipe, known: dict) -> Budget:
     """The budget with what only the machine tells, measured once in a search.
 
     Measured again it would differ, and with it what the search proposes.

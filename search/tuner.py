@@ -88,7 +88,8 @@ class ArchitectureTuner(keras_tuner.Tuner):
                 self.oracle.listeners.remove(listener)
 
     def pre_create_trial(self):
-        if self._ended == self.trials_per_process and self.oracle.remaining_trials():
+        more = self.oracle.remaining_trials() > 0 and not self.oracle.stop_reason
+        if more and self._ended == self.trials_per_process:
             raise _EnoughTrials
 
     def run_trial(self, trial, clips) -> dict[str, float]:

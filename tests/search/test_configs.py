@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,12 @@ def command(workdir, *arguments, **environment):
     return process.returncode, process.stdout, process.stderr
 
 
-def trials(workdir):
-    with (workdir / "history.csv").open(encoding="utf-8", newline="") as file:
-        return [row["trial"] for row in csv.DictReader(file)]
+def trials(workdir, column="trial"):
+    path = workdir / "history.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [row[column] for row in csv.DictReader(file)]
 
 
 @pytest.mark.model
@@ -58,6 +62,34 @@ def test_a_mistake_is_one_line(tmp_path):
     assert (code, out) == (1, "")
     assert err.count("\n") == 1
     assert "`frames` must be two whole numbers" in err
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_as_if_it_had_not_been(tmp_path):
+    arguments = [
+        "--gin_file=search/demo.gin",
+        "--smoke",
+        "--data=moving_shapes",
+        "--gin_bindings=tournament.TournamentOracle.population_size=5",
+        "--gin_bindings=tournament.TournamentOracle.max_trials=5",
+    ]
+    for ended in (1, 3):
+        line = [sys.executable, "-m", "search.run", f"--workdir={tmp_path / 'killed'}"]
+        process = subprocess.Popen([*line, *arguments], cwd=ROOT)
+        while len(trials(tmp_path / "killed")) < ended:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+    code, out, err = command(tmp_path / "killed", *arguments)
+    assert code == 0, err
+    assert "Going on in" in out
+    code, out, err = command(tmp_path / "whole", *arguments)
+    assert code == 0, err
+    assert trials(tmp_path / "killed") == trials(tmp_path / "whole")
+    assert trials(tmp_path / "whole", "genotype") == trials(
+        tmp_path / "killed", "genotype"
+    )
 
 
 @pytest.mark.jax

@@ -176,6 +176,23 @@ def test_crashes_in_a_row_end_the_search_in_one_line(tmp_path, monkeypatch):
         search(tmp_path, max_crashes=2)
 
 
+def test_crashes_end_it_also_where_the_process_is_renewed(tmp_path, monkeypatch):
+    def fit(*args, **kwargs):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(run, "_is_command", lambda: True)
+    monkeypatch.setattr(run, "_restart", lambda: None)
+    made = functools.partial(TournamentOracle, SPACE, max_trials=9, max_crashes=2)
+
+    def once():
+        run.search(made, Clips(), str(tmp_path), RECIPE, trials_per_process=1)
+
+    once()
+    with pytest.raises(ValueError, match="2 trials in a row crashed"):
+        once()
+
+
 def test_from_python_it_goes_through_in_one_process(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "execv", lambda *args: pytest.fail("started anew"))
     made = functools.partial(TournamentOracle, SPACE, max_trials=3)
