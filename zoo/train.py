@@ -37,7 +37,7 @@ def train(
 ) -> dict[str, float]:
     """Trains a network on a clip source, in a folder of its own.
 
-    The folder gets `model.json` (what the network is), `best.weights.h5`,
+    It gets `model.json` (what the network is), `best.weights.h5`,
     `checkpoint.npz`, `metrics.csv` and TensorBoard's events. The same call on the same
     folder goes on where an earlier one stopped.
 
@@ -58,37 +58,24 @@ def train(
 
     Returns:
         What `training.fit` does.
-
-    Raises:
-        ValueError: An argument is not what it must be.
     """
-    recipe = recipe or training.Recipe()
-    genotype = read_genotype(model)
+    folder, recipe = pathlib.Path(workdir), recipe or training.Recipe()
     check(len(clips.classes) > 1, "clips", "of two classes or more", clips.classes)
+    genotype = read_genotype(model)
     spec = clip_spec or genotype.clip_spec
-    keras.utils.set_random_seed(seed)
-    network = registry.build(genotype, spec.shape, len(clips.classes), **options)
-    folder = pathlib.Path(workdir)
-    if weights and not (folder / training.CHECKPOINT).exists():
-        load_weights(network, _weights_file(weights), skip_head=new_head)
-    description = inference.Description(
+    about = inference.Description(
         genotype, tuple(clips.classes), clips.task, spec, options
     )
-    inference.describe(folder, description)
+    keras.utils.set_random_seed(seed)
+    network = about.build()
+    if weights and not (folder / training.CHECKPOINT).exists():
+        load_weights(network, _weights_file(weights), skip_head=new_head)
+    inference.describe(folder, about)
     if verbose:
-        _announce(model, genotype, clips, recipe)
-    result = training.fit(
-        network,
-        clips,
-        spec,
-        recipe,
-        workdir=folder,
-        seed=seed,
-        save_every=save_every,
-        log_every=log_every,
-        validation_limit=validation_limit,
-        verbose=verbose,
-    )
+        _announce(model, about, clips, recipe)
+    how = {"save_every": save_every, "log_every": log_every, "verbose": verbose}
+    how["validation_limit"] = validation_limit
+    result = training.fit(network, clips, spec, recipe, folder, seed, **how)
     if verbose:
         _conclude(folder, clips, result)
     return result
@@ -114,8 +101,8 @@ def _weights_file(place: str | os.PathLike) -> pathlib.Path:
     return path / training.BEST_WEIGHTS if path.is_dir() else path
 
 
-def _announce(model: str, genotype: Genotype, clips, recipe: training.Recipe) -> None:
-    cost = genotype.cost(len(clips.classes))
+def _announce(model: str, about: inference.Description, clips, recipe) -> None:
+    cost = about.genotype.cost(len(about.classes), about.clip_spec.shape)
     size = clips.size("train")
     epochs = recipe.steps * recipe.batch_size / max(1, size)
     print(

@@ -42,6 +42,7 @@ def test_predictions_cover_a_split_in_order(split):
         [] if split == "train" else [f"validation/{i}.mp4" for i in range(5)]
     )
     assert labels.tolist() == [i % 3 for i in range(size)]
+    assert logits.shape == (size, 3)
     alone = clips.clip(TINY, split, 4)[0]
     np.testing.assert_allclose(logits[4], predict(alone[None])[0], atol=1e-5)
 
