@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 
 def picture(number, height=48, width=64):
@@ -45,12 +46,16 @@ def write_video(
         stream.height, stream.width = size
         stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
         stream.gop_size = gop
+        # With more threads the bytes are not the same each time.
+        stream.codec_context.thread_count = 1
         if stamps is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         if rotation is not None:
             stream.set_display_rotation(rotation)
+        scaler = VideoReformatter()
         for index in range(frames):
             frame = av.VideoFrame.from_ndarray(picture(index, *size), format="rgb24")
+            frame = scaler.reformat(frame, format=stream.pix_fmt, threads=1)
             if stamps is not None:
                 frame.pts, frame.time_base = stamps[index], Fraction(1, 1000)
             container.mux(stream.encode(frame))
@@ -58,7 +63,7 @@ def write_video(
     return path
 
 
-def scramble(path, share=0.01, seed=0):
+def scramble(path, share=0.002, seed=0):
     """Overwrites random bytes between a tenth and a half of a file."""
     data = np.frombuffer(path.read_bytes(), "uint8").copy()
     rng = np.random.default_rng(seed)

@@ -5,7 +5,6 @@ from keras import layers
 
 import zoo
 from zoo import cost
-from zoo.genotypes import FOUND
 
 
 def test_counts_a_network_by_hand():
@@ -21,7 +20,8 @@ def test_counts_a_network_by_hand():
 
 
 def test_latency_is_of_one_batch():
-    model = zoo.build(FOUND["tvn_mobile1"], (1, 16, 16, 3), num_classes=2)
+    clip = keras.Input((1, 8, 8, 3))
+    model = keras.Model(clip, layers.GlobalAveragePooling3D()(clip))
     latency = cost.latency_ms(model, batch_size=1, seconds=0.0, least=3)
     assert 0 < latency < 10_000
 

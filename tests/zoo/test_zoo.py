@@ -8,14 +8,13 @@ import zoo
 
 def test_names_load_when_they_are_used():
     code = (
-        "import sys, zoo; before = 'keras' in sys.modules; zoo.FOUND;"
-        "print(before, 'keras' in sys.modules); zoo.list_models;"
-        "print('keras' in sys.modules)"
+        "import sys, zoo; before = 'zoo.genotypes' in sys.modules; zoo.FOUND;"
+        "print(before, 'zoo.genotypes' in sys.modules, 'keras' in sys.modules)"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert run.stdout.split() == ["False", "False", "True"]
+    assert run.stdout.split() == ["False", "True", "False"]
 
 
 @pytest.mark.parametrize("name", sorted(zoo.PLACES))
