@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from zoo.layers.normalization import BatchNorm
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class NonLocal(keras.layers.Layer):
@@ -44,7 +46,7 @@ class NonLocal(keras.layers.Layer):
         self.phi = self._projection(self.bottleneck, channels, "phi")
         self.g = self._projection(self.bottleneck, channels, "g")
         self.out = self._projection(channels, self.bottleneck, "out")
-        self.norm = keras.layers.BatchNormalization(
+        self.norm = BatchNorm(
             momentum=0.9,
             epsilon=1e-5,
             gamma_initializer="zeros",

@@ -11,6 +11,7 @@ from zoo.layers.fusion import Resample
 from zoo.layers.gating import ContextGate, SqueezeExcite
 from zoo.layers.head import VideoHead
 from zoo.layers.non_local import NonLocal
+from zoo.layers.normalization import BatchNorm
 from zoo.layers.pooling import (
     SpatialAveragePool,
     SpatialMaxPool,
@@ -129,8 +130,7 @@ def _pointwise(
 
 
 def _norm(x, name: str):
-    norm = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")
-    return norm(x)
+    return BatchNorm(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
 
 
 def _activation(x, activation: str, name: str):

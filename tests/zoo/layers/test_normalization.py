@@ -1,0 +1,48 @@
+import keras
+import numpy as np
+import pytest
+from helpers import check_layer, known_clip
+from keras import ops
+
+from zoo.layers.normalization import BatchNorm
+
+CLIP = 1 + 3 * known_clip((2, 3, 4, 5, 6))
+
+
+def trained(layer_class, clip=CLIP):
+    """Outputs and weights after a step, from known weights."""
+    layer = layer_class(momentum=0.9, epsilon=1e-5)
+    layer.build(clip.shape)
+    layer.gamma.assign(np.linspace(0.5, 2, 6))
+    layer.beta.assign(np.linspace(-1, 1, 6))
+    clips = keras.Input(clip.shape[1:])
+    model = keras.Model(clips, layer(clips))
+    target = known_clip((*clip.shape[:-1], 6))
+    model.compile(keras.optimizers.SGD(0.1), "mean_squared_error", jit_compile=False)
+    model.train_on_batch(clip, target)
+    outputs = model(clip, training=True)
+    arrays = [outputs, *layer.weights]
+    return [np.array(ops.convert_to_numpy(array)) for array in arrays]
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5, 6), (3, 7, 6)])
+def test_training_is_that_of_keras(shape):
+    clip = 1 + 3 * known_clip(shape)
+    pairs = zip(
+        trained(BatchNorm, clip),
+        trained(keras.layers.BatchNormalization, clip),
+        strict=True,
+    )
+    for ours, theirs in pairs:
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_frozen_norm_does_not_move():
+    layer = BatchNorm()
+    layer.trainable = False
+    layer(CLIP, training=True)
+    np.testing.assert_array_equal(layer.moving_mean, np.zeros(6))
+
+
+def test_contract():
+    check_layer(BatchNorm(momentum=0.9), CLIP, CLIP.shape)
