@@ -6,6 +6,7 @@ has no dilated, grouped or depthwise 3D convolution.
 """
 
 import keras
+from keras import ops
 
 from zoo.layers.folding import OverSpace, OverTime
 
@@ -24,6 +25,14 @@ class SpatialConv(OverSpace, keras.layers.Conv2D):
         kernel_size: Pixels a side.
         **kwargs: As for `keras.layers.Conv2D`.
     """
+
+    def convolution_op(self, inputs, kernel):
+        if self.kernel_size != (1, 1) or self.strides == (1, 1):
+            return super().convolution_op(inputs, kernel)
+        # The same, and safe: TensorFlow 2.21's gradient of a strided 1x1 convolution
+        # of few channels (48x48x3, stride 2, oneDNN) writes beyond its memory.
+        rows, columns = self.strides
+        return ops.conv(inputs[:, ::rows, ::columns], kernel, padding=self.padding)
 
 
 @keras.saving.register_keras_serializable(package="zoo")

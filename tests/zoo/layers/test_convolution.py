@@ -22,6 +22,15 @@ def test_spatial_conv_is_a_flat_conv3d(stride):
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("stride", [2, 3, 4])
+def test_a_strided_pointwise_conv_is_a_flat_conv3d(stride):
+    layer = SpatialConv(7, 1, stride, padding="same", use_bias=False)
+    outputs = layer(CLIP)
+    kernel = ops.expand_dims(layer.kernel, 0)
+    expected = conv3d(CLIP, kernel, (1, stride, stride))
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2)])
 def test_temporal_conv_is_a_conv3d_over_time(stride, dilation):
     layer = TemporalConv(7, 3, stride, dilation, padding="same")
