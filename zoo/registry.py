@@ -2,7 +2,8 @@
 
 import difflib
 import fnmatch
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
 
 import keras
 
@@ -12,6 +13,8 @@ from zoo.models import tiny_video
 BUILDERS: dict[type[Genotype], Callable[..., keras.Model]] = {
     TinyVideoGenotype: tiny_video.build,
 }
+# What `build` gives every builder; the rest are a family's options.
+COMMON = ("genotype", "input_shape", "num_classes", "include_top")
 # What training taught about a genotype's parts; families without such gates are absent.
 FEEDBACK: dict[type[Genotype], Callable[[keras.Model], dict[str, float]]] = {}
 
@@ -43,9 +46,7 @@ def build(
     Raises:
         ValueError: There is no such family, or an argument is not what it must be.
     """
-    if type(genotype) not in BUILDERS:
-        known = [genotype_class.__name__ for genotype_class in BUILDERS]
-        raise ValueError(f"`genotype` must be one of {known}. Got: {genotype!r}")
+    check_options(genotype, options)
     builder = BUILDERS[type(genotype)]
     model = builder(genotype, input_shape, num_classes, include_top, **options)
     if weights is not None:
@@ -53,6 +54,22 @@ def build(
 
         load(model, weights)
     return model
+
+
+def check_options(genotype: Genotype, options: Iterable[str]) -> None:
+    """Checks names of options before the work that leads to `build`.
+
+    Raises:
+        ValueError: The genotype's family is unknown, or has no such option.
+    """
+    if type(genotype) not in BUILDERS:
+        known = [genotype_class.__name__ for genotype_class in BUILDERS]
+        raise ValueError(f"`genotype` must be one of {known}. Got: {genotype!r}")
+    parameters = inspect.signature(BUILDERS[type(genotype)]).parameters
+    known = [name for name in parameters if name not in COMMON]
+    for name in options:
+        if name not in known:
+            raise ValueError(f"`options` must be some of {known}. Got: {name!r}")
 
 
 def find(name: str) -> Genotype:

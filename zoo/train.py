@@ -15,7 +15,7 @@ import pathlib
 import keras
 
 from zoo import inference, registry, training
-from zoo.genotypes import ClipSpec, Genotype, from_json
+from zoo.genotypes import FOUND, ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check
 from zoo.weights import load as load_weights
 
@@ -83,6 +83,8 @@ def train(
 
 def read_genotype(model: str) -> Genotype:
     """The genotype of a published name, of a JSON file, or of a search's folder."""
+    if model in FOUND:  # First: its run may be a folder of the same name.
+        return FOUND[model]
     path = pathlib.Path(model)
     if path.is_dir():
         path = path / "best.json"

@@ -33,6 +33,11 @@ def test_build_refuses_what_is_no_genotype():
         zoo.build("tvn1")
 
 
+def test_unknown_options_list_the_known_ones():
+    with pytest.raises(ValueError, match=r"`options` must be .*'dropout'.*dropuot"):
+        zoo.tvn1(dropuot=0.2)
+
+
 def test_features_come_by_name():
     model = zoo.tvn_mobile1(**SMALL)
     features = zoo.features(model, ["block0"])

@@ -30,6 +30,18 @@ def test_genotypes_come_by_name_file_or_folder(genotype, tmp_path):
     assert train.read_genotype(str(tmp_path)) == tiny_genotype()
 
 
+def test_folder_named_like_a_model_does_not_hide_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tvn1").mkdir()
+    assert train.read_genotype("tvn1") == FOUND["tvn1"]
+
+
+def test_misspelt_option_leaves_no_folder(genotype, tmp_path):
+    with pytest.raises(ValueError, match=r"`options` must be .*'dropuot'"):
+        train.train(str(tmp_path / "run"), genotype, ArrayClips(), dropuot=0.2)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [("{", "must be JSON"), ('{"family": "tiny"}', "family"), ("[]", "a JSON object")],
