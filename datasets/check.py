@@ -4,7 +4,6 @@ import argparse
 import csv
 import dataclasses
 import os
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +20,7 @@ from datasets.folder import list_videos
 from datasets.pictures import upright_shape
 from datasets.progress import progress
 from datasets.table import read_rows
+from zoo.command import command
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,15 +145,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("data", help="a folder of videos, or a CSV table")
     parser.add_argument("--csv", help="write the states as a table to this file")
     parser.add_argument("--exclude", help="write the broken videos' paths to this file")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
     options = parser.parse_args(arguments)
-    try:
-        reports = check(options.data)
-        if options.csv:
-            write_csv(reports, options.csv)
-        if options.exclude:
-            write_exclude(reports, options.exclude)
-    except (ValueError, OSError) as error:
-        sys.exit(f"datasets.check: {error}")
+    reports = check(options.data)
+    if options.csv:
+        write_csv(reports, options.csv)
+    if options.exclude:
+        write_exclude(reports, options.exclude)
     for name, report in reports.items():
         print(describe(name, report))
     counts = Counter(report.state for report in reports.values())
@@ -163,4 +161,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)

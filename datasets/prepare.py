@@ -7,7 +7,6 @@ import argparse
 import csv
 import json
 import os
-import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -20,6 +19,7 @@ import numpy as np
 from datasets.moving_shapes import TASKS, MovingShapes
 from datasets.order import SPLITS
 from datasets.progress import progress
+from zoo.command import command
 
 UNSEEN = "move_right"
 
@@ -158,13 +158,12 @@ def main(arguments: list[str] | None = None) -> int:
     shapes.add_argument("--fps", type=float, default=24.0)
     shapes.add_argument("--seed", type=int, default=0)
     shapes.add_argument("--splits", action="store_true", help="write split folders")
+    shapes.add_argument("--debug", action="store_true", help="show tracebacks")
     options = vars(parser.parse_args(arguments))
-    try:
-        DATASETS[options.pop("name")](**options)
-    except (ValueError, OSError) as error:
-        sys.exit(f"datasets.prepare: {error}")
+    del options["debug"]  # `command` sees it.
+    DATASETS[options.pop("name")](**options)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)

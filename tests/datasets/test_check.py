@@ -1,4 +1,8 @@
 import csv
+import os
+import pathlib
+import subprocess
+import sys
 
 import pytest
 from synthesis import audio_only, scramble, write_video
@@ -70,5 +74,25 @@ def test_says_in_a_line_what_it_can_not_check(tmp_path, make):
     path = tmp_path / "none"
     if make:
         path.mkdir()
-    with pytest.raises(SystemExit, match=r"datasets.check: `data` must .* Got: .*none"):
+    with pytest.raises(ValueError, match=r"^`data` must .* Got: .*none"):
         check.main([str(path)])
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["datasets.check nowhere", "datasets.prepare moving_shapes --out=a --size=3"],
+)
+def test_as_a_command_a_mistake_is_one_line(tmp_path, command):
+    flags = [sys.executable, "-X", "importtime", "-m"]
+    result = subprocess.run(
+        [*flags, *command.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    lines = result.stderr.splitlines()
+    said = [line for line in lines if not line.startswith("import time:")]
+    assert result.returncode == 1
+    assert [line.partition(" `")[0] for line in said] == ["error:"]
+    assert not any(line.endswith((" tensorflow", " keras")) for line in lines)

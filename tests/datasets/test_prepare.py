@@ -64,16 +64,16 @@ def test_writes_a_table_of_several_labels(tmp_path):
     ],
 )
 def test_says_in_a_line_what_it_can_not_write(tmp_path, arguments, message):
-    with pytest.raises(SystemExit, match=f"datasets.prepare: {message}"):
+    with pytest.raises(ValueError, match=message):
         run(tmp_path / "out", *arguments)
 
 
 def test_never_mixes_with_other_files(tmp_path):
     run(tmp_path / "out")
-    with pytest.raises(SystemExit, match="hold moving_shapes of the same settings"):
+    with pytest.raises(ValueError, match="hold moving_shapes of the same settings"):
         run(tmp_path / "out", "--seed=1")
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(SystemExit, match="`out` must be new or empty"):
+    with pytest.raises(ValueError, match="`out` must be new or empty"):
         run(tmp_path)
 
 
