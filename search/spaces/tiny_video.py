@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from search.spaces import draws
 from zoo.genotypes.base import check
+from zoo.genotypes.plans.tiny_video import Instance, squeeze_units
 from zoo.genotypes.tiny_video import (
     ACTIVATIONS,
+    POOL_TYPES,
     SPATIAL_TYPES,
     TEMPORAL_TYPES,
-    Instance,
     NonLocal,
     SpatialLayer,
     Stream,
@@ -19,7 +20,6 @@ from zoo.genotypes.tiny_video import (
     TinyVideoGenotype,
 )
 
-POOLS = ("max_pool", "average_pool")
 REDRAWS = 1000
 RANGES = (
     *("frames", "sizes", "blocks", "repeats", "filters", "expands"),
@@ -217,7 +217,7 @@ def _block(genes: dict) -> TinyVideoBlock:
 
 def _layer(layer_class: type, genes: dict, name: str) -> object:
     kind, kernel = genes[f"{name}_type"], genes[f"{name}_kernel"]
-    activation = "relu" if kind in POOLS else genes[f"{name}_activation"]
+    activation = "relu" if kind in POOL_TYPES else genes[f"{name}_activation"]
     if kernel == 1:
         return None
     return layer_class(kind, kernel, genes[f"{name}_stride"], activation)
@@ -233,7 +233,7 @@ def _genes(block: TinyVideoBlock) -> dict:
             continue
         for field in dataclasses.fields(layer):
             genes[f"{name}_{field.name}"] = getattr(layer, field.name)
-        if layer.type in POOLS:
+        if layer.type in POOL_TYPES:
             del genes[f"{name}_activation"]
     if block.non_local:
         genes |= dataclasses.asdict(block.non_local)
@@ -252,16 +252,13 @@ def _settled_block(block: TinyVideoBlock, first: Instance) -> TinyVideoBlock:
 
 
 def _settled_pool(layer: object, length: int) -> object:
-    if layer is None or layer.type not in POOLS:
+    if layer is None or layer.type not in POOL_TYPES:
         return layer
     # With SAME padding a window of twice the length covers all from every place.
     return dataclasses.replace(layer, kernel=min(layer.kernel, 2 * length - 1))
 
 
 def _settled_ratio(ratio: float, channels: int) -> float:
-    if ratio == 0:
-        return 0.0
-    units = max(int(channels * ratio), 8)
-    hundredths = (percent / 100 for percent in range(1, 101))
-    equal = (r for r in hundredths if max(int(channels * r), 8) == units)
-    return next(equal, ratio)
+    units = squeeze_units(channels, ratio)
+    hundredths = (percent / 100 for percent in range(101))
+    return next((r for r in hundredths if squeeze_units(channels, r) == units), ratio)

@@ -4,6 +4,7 @@ import abc
 import dataclasses
 import functools
 import json
+import math
 import types
 import typing
 from dataclasses import dataclass
@@ -27,9 +28,9 @@ class ClipSpec:
     width: int
 
     def __post_init__(self):
-        check_whole(self.frames, "frames")
-        check_whole(self.height, "height")
-        check_whole(self.width, "width")
+        check_fields(self)
+        for name in ("frames", "height", "width"):
+            check_whole(getattr(self, name), name)
         check(self.rate > 0, "rate", "above 0 frames per second", self.rate)
 
     @property
@@ -77,8 +78,13 @@ class Genotype(abc.ABC):
         """The clip the network reads."""
 
     @abc.abstractmethod
-    def cost(self, num_classes: int) -> Cost:
-        """The network's cost on paper, equal to that of the built model."""
+    def cost(self, num_classes: int, input_shape: tuple | None = None) -> Cost:
+        """The network's cost on paper, equal to that of the built model.
+
+        Args:
+            num_classes: Width of the classifier.
+            input_shape: (frames, height, width, 3) in place of the clip spec's own.
+        """
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces, `family` and `version` beside."""
@@ -113,6 +119,16 @@ def check_whole(value: object, name: str, least: int = 1) -> None:
     check(whole and value >= least, name, rule, value)
 
 
+def check_fields(part: object) -> None:
+    """Raises ValueError unless a dataclass' fields have the types they declare."""
+    for name, hint in _hints(type(part)).items():
+        value = getattr(part, name)
+        if not _fits(hint, value):
+            plain = isinstance(hint, type) and not typing.get_origin(hint)
+            shown = hint.__name__ if plain else str(hint)
+            check(False, name, f"of type {shown}", value)
+
+
 def parse_object(text: str) -> dict:
     """Reads a JSON object from text; ValueError where it is none."""
     try:
@@ -129,6 +145,19 @@ def parse_object(text: str) -> dict:
 def _hints(cls: type) -> dict[str, object]:
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+def _fits(hint: object, value: object) -> bool:
+    if type(value) is hint:
+        return hint is not float or math.isfinite(value)
+    if hint is float:
+        return type(value) is int
+    if isinstance(hint, types.UnionType):
+        return any(_fits(choice, value) for choice in typing.get_args(hint))
+    if typing.get_origin(hint) is tuple and type(value) is tuple:
+        item = typing.get_args(hint)[0]
+        return all(_fits(item, v) for v in value)
+    return False
 
 
 def _encode(value: object) -> object:

@@ -54,13 +54,17 @@ class Tally:
         self.macs = 0
         self.elements = 0
 
-    def conv(self, output: Features, kernel: int, norm: bool, activate: bool):
-        """A convolution without bias; `kernel` is its elements per output channel."""
-        self.parameters += kernel * output.channels
+    def conv(self, output: Features, kernel: int, activate: bool):
+        """A convolution without bias, its norm, and perhaps an activation.
+
+        Args:
+            output: Shape that comes out.
+            kernel: Elements of the kernel per output channel.
+            activate: Whether an activation follows.
+        """
+        self.parameters += (kernel + 2) * output.channels
         self.macs += kernel * output.size
-        self.elements += output.size * (1 + norm + activate)
-        if norm:
-            self.parameters += 2 * output.channels
+        self.elements += output.size * (2 + activate)
 
     def output(self, output: Features):
         """A layer without weights: a pool, a sum, an activation."""
@@ -82,11 +86,11 @@ class Tally:
         self.elements += 4 * places * bottleneck + 2 * keys * bottleneck
         self.elements += 2 * places * keys + 3 * output.size
 
-    def dense(self, fan_in: int, fan_out: int, rows: int = 1):
-        """A dense layer with bias."""
+    def dense(self, fan_in: int, fan_out: int):
+        """A dense layer with bias, of one vector."""
         self.parameters += (fan_in + 1) * fan_out
-        self.macs += rows * fan_in * fan_out
-        self.elements += rows * fan_out
+        self.macs += fan_in * fan_out
+        self.elements += fan_out
 
     def head(self, features: Features, num_classes: int):
         """The average over all places, dropout, a dense layer."""

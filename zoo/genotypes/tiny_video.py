@@ -14,13 +14,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from zoo.genotypes.base import ClipSpec, Cost, Genotype, check, check_whole
+from zoo.genotypes.base import (
+    ClipSpec,
+    Cost,
+    Genotype,
+    check,
+    check_fields,
+    check_whole,
+)
 from zoo.genotypes.plans.tiny_video import Instance, merged, tally_resampled, unfold
 from zoo.genotypes.tally import Features, Tally
 
 ACTIVATIONS = ("relu", "hard_swish")
-SPATIAL_TYPES = ("conv", "depthwise", "max_pool", "average_pool")
-TEMPORAL_TYPES = ("conv", "max_pool", "average_pool")
+POOL_TYPES = ("max_pool", "average_pool")
+SPATIAL_TYPES = ("conv", "depthwise", *POOL_TYPES)
+TEMPORAL_TYPES = ("conv", *POOL_TYPES)
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class Stream:
     size: int
 
     def __post_init__(self):
+        check_fields(self)
         check_whole(self.frames, "frames")
         check(self.rate > 0, "rate", "above 0 frames per second", self.rate)
         check_whole(self.size, "size")
@@ -50,6 +59,7 @@ class SpatialLayer:
     activation: str = "relu"  # After a convolution; a pool has none.
 
     def __post_init__(self):
+        check_fields(self)
         _check_layer(self, "spatial", SPATIAL_TYPES)
 
 
@@ -66,6 +76,7 @@ class TemporalLayer:
     activation: str = "relu"  # After a convolution; a pool has none.
 
     def __post_init__(self):
+        check_fields(self)
         _check_layer(self, "temporal", TEMPORAL_TYPES)
 
 
@@ -77,6 +88,7 @@ class NonLocal:
     pooled_size: int
 
     def __post_init__(self):
+        check_fields(self)
         check_whole(self.bottleneck, "bottleneck")
         check_whole(self.pooled_size, "pooled_size")
 
@@ -99,6 +111,7 @@ class TinyVideoBlock:
     inputs: tuple[str, ...] = ()  # "stream0", "block2"; empty is the one before.
 
     def __post_init__(self):
+        check_fields(self)
         for name in ("filters", "expand", "repeats"):
             check_whole(getattr(self, name), name)
         in_range = 0 <= self.squeeze_ratio <= 1
@@ -131,6 +144,7 @@ class TinyVideoGenotype(Genotype):
     blocks: tuple[TinyVideoBlock, ...]
 
     def __post_init__(self):
+        check_fields(self)
         check(len(self.streams) > 0, "streams", "at least one", self.streams)
         check(len(self.blocks) > 0, "blocks", "at least one", self.blocks)
         unread = {f"stream{i}" for i in range(len(self.streams))}
@@ -234,7 +248,7 @@ def _simplified(block: TinyVideoBlock, instances: list[Instance]) -> TinyVideoBl
     side = max(first.input.height, first.input.width)
     if spatial:
         spatial = dataclasses.replace(spatial, stride=min(spatial.stride, side))
-        if side == 1 and spatial.type in ("max_pool", "average_pool"):
+        if side == 1 and spatial.type in POOL_TYPES:
             spatial = None
     if temporal:
         stride = min(temporal.stride, first.input.frames)
@@ -260,6 +274,5 @@ def _check_layer(
     check_whole(layer.kernel, f"{name} kernel", least=2)
     check_whole(layer.stride, f"{name} stride")
     _check_activation(layer.activation)
-    pools = layer.type in ("max_pool", "average_pool")
-    plain = not pools or layer.activation == "relu"
+    plain = layer.type not in POOL_TYPES or layer.activation == "relu"
     check(plain, f"{name} activation", "left out for a pool", layer.activation)

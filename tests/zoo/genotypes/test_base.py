@@ -26,7 +26,7 @@ class Toy(Genotype):
     def clip_spec(self):
         return ClipSpec(1, self.rate, 1, 1)
 
-    def cost(self, num_classes):
+    def cost(self, num_classes, input_shape=None):
         return Cost(1, 1, 1)
 
 
@@ -86,7 +86,14 @@ def test_an_unknown_family_lists_the_known_ones():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"frames": 0}, {"frames": 2.0}, {"rate": 0}, {"height": -1}, {"width": True}],
+    [
+        {"frames": 0},
+        {"frames": 2.0},
+        {"rate": 0},
+        {"rate": "3"},
+        {"height": -1},
+        {"width": True},
+    ],
 )
 def test_a_clip_spec_refuses_nonsense(changes):
     with pytest.raises(ValueError, match=next(iter(changes))):

@@ -80,8 +80,7 @@ class Instance:
     @property
     def squeeze_units(self) -> int:
         """Hidden units of the squeeze-excite layer; 0 where there is none."""
-        ratio = self.block.squeeze_ratio
-        return max(int(self.gated.channels * ratio), 8) if ratio > 0 else 0
+        return squeeze_units(self.gated.channels, self.block.squeeze_ratio)
 
     @property
     def pool_size(self) -> int:
@@ -103,7 +102,7 @@ class Instance:
     def tally(self, tally: Tally) -> None:
         """Adds what the instance costs."""
         if self.lead:
-            tally.conv(self.after_lead, self.input.channels, norm=True, activate=True)
+            tally.conv(self.after_lead, self.input.channels, activate=True)
         if self.spatial:
             channels = self.after_lead.channels if self.spatial.type == "conv" else 1
             kernel = self.spatial.kernel**2 * channels
@@ -113,17 +112,17 @@ class Instance:
             _tally_layer(tally, self.temporal, self.after_temporal, kernel)
         if not self.block.inverted:
             kernel = self.after_temporal.channels
-            tally.conv(self.output, kernel, norm=True, activate=False)
+            tally.conv(self.output, kernel, activate=False)
         if self.squeeze_units:
             tally.gate(self.gated, (self.squeeze_units, self.gated.channels))
         if self.block.context_gate:
             tally.gate(self.gated, (self.gated.channels,))
         if self.block.inverted:
-            tally.conv(self.output, self.gated.channels, norm=True, activate=False)
+            tally.conv(self.output, self.gated.channels, activate=False)
         if self.non_local:
             tally.non_local(self.output, self.non_local.bottleneck, self.keys)
         if self.skip:
-            tally.conv(self.output, self.input.channels, norm=True, activate=False)
+            tally.conv(self.output, self.input.channels, activate=False)
             tally.output(self.output)
         tally.output(self.output)
 
@@ -140,6 +139,11 @@ def unfold(name: str, block: TinyVideoBlock, shape: Features) -> Iterator[Instan
         instance = Instance(f"{name}_repeat{repeat}", block, shape, spatial, own)
         yield instance
         shape = instance.output
+
+
+def squeeze_units(channels: int, ratio: float) -> int:
+    """Hidden units of a squeeze-excite layer: at least 8, or 0 for a ratio of 0."""
+    return max(int(channels * ratio), 8) if ratio > 0 else 0
 
 
 def merged(shapes: list[Features]) -> Features:
@@ -159,7 +163,7 @@ def _tally_layer(
     kernel: int,
 ) -> None:
     if layer.type in ("conv", "depthwise"):
-        tally.conv(output, kernel, norm=True, activate=True)
+        tally.conv(output, kernel, activate=True)
     else:
         tally.output(output)
 
