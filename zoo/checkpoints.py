@@ -28,6 +28,14 @@ class NotFinite(ValueError):  # noqa: N818
     """A variable holds NaN or infinity."""
 
 
+def check_finite(variables: list[keras.Variable]) -> None:
+    """Raises NotFinite where a variable holds NaN or infinity."""
+    for variable in variables:
+        array = _array(variable)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise NotFinite(f"NaN or infinity in {variable.path}")
+
+
 def save(
     path: str | os.PathLike, progress: Progress, variables: list[keras.Variable]
 ) -> None:
@@ -36,10 +44,8 @@ def save(
     Raises:
         NotFinite: A variable is not; the old checkpoint stays.
     """
+    check_finite(variables)
     arrays = {name: _array(v) for name, v in _named(variables).items()}
-    for variable, array in zip(variables, arrays.values(), strict=True):
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise NotFinite(f"NaN or infinity in {variable.path}")
     best = np.nan if progress.best is None else progress.best
     with replacing(path) as temporary:
         np.savez(temporary, step=progress.step, best=best, **arrays)

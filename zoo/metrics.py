@@ -39,6 +39,8 @@ def mean_average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
 def average_precisions(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Average precision of each class, as scikit-learn has it: equal scores are one.
 
+    A positive whose score is not a number counts as missed, a negative as above all.
+
     Returns:
         Array (classes,); NaN for a class without positives.
     """
@@ -49,13 +51,15 @@ def average_precisions(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def _average_precision(truth: np.ndarray, scores: np.ndarray) -> float:
     if not np.any(truth):
         return np.nan
+    hits = truth.astype(bool) & np.isfinite(scores)
+    scores = np.where(np.isnan(scores), np.inf, scores)
     order = np.argsort(-scores, kind="stable")
-    truth, scores = truth[order].astype(bool), scores[order]
+    hits, scores = hits[order], scores[order]
     # Only where the score falls does a threshold lie.
     ends = np.append(np.flatnonzero(scores[1:] != scores[:-1]), len(scores) - 1)
-    found = np.cumsum(truth)[ends]
+    found = np.cumsum(hits)[ends]
     precision = found / (ends + 1)
-    gained = np.diff(found, prepend=0) / found[-1]
+    gained = np.diff(found, prepend=0) / np.count_nonzero(truth)
     return float(np.sum(precision * gained))
 
 

@@ -125,6 +125,10 @@ class Session(keras.callbacks.Callback):
             self.events.add(step, values)
 
     def _save(self, step: int) -> None:
+        try:  # Before the best weights are replaced, too.
+            checkpoints.check_finite(self.variables)
+        except checkpoints.NotFinite as error:
+            self._stop(f"{error} after step {step}")
         scores = self.score()
         self.row |= {f"validation_{name}": value for name, value in scores.items()}
         score = scores[self.score_name]
@@ -133,11 +137,8 @@ class Session(keras.callbacks.Callback):
             best = score
             weights.save(self.network, self.workdir / BEST_WEIGHTS)
         self.progress = checkpoints.Progress(step, best)
-        try:
-            path = self.workdir / CHECKPOINT
-            checkpoints.save(path, self.progress, self.variables)
-        except checkpoints.NotFinite as error:
-            self._stop(f"{error} after step {step}")
+        path = self.workdir / CHECKPOINT
+        checkpoints.save(path, self.progress, self.variables)
         shown = "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
         self.line.note(f"step {step}: validation {shown}, saved")
 

@@ -35,6 +35,20 @@ def test_clips_of_equal_scores_are_one_rank():
         assert metrics.average_precisions(np.array(labels), scores) == [0.5]
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_no_numbers_earn_nothing(bad):
+    labels = np.array([[1], [1], [0]])
+    assert metrics.mean_average_precision(labels, np.full((3, 1), bad)) == 0
+    scores = np.array([[bad], [0.5], [0.1]])
+    expected = 1 / 2 if bad == -np.inf else 1 / 4
+    assert metrics.average_precisions(labels, scores) == [expected]
+
+
+def test_negatives_that_are_no_numbers_count_as_above():
+    labels, scores = np.array([[1], [0]]), np.array([[0.9], [np.nan]])
+    assert metrics.average_precisions(labels, scores) == [0.5]
+
+
 def test_classes_without_positives_are_left_out():
     labels = np.array([[1, 0], [0, 0]])
     scores = np.array([[0.9, 0.1], [0.1, 0.9]])

@@ -180,6 +180,25 @@ def test_best_weights_stay_when_the_score_falls(tmp_path, monkeypatch):
 
 
 @pytest.mark.model
+def test_weights_that_are_no_numbers_are_never_the_best(tmp_path, monkeypatch):
+    network = tiny_network()
+    fit(network, tmp_path, recipe=training.Recipe(2, 4))
+    before = (tmp_path / "best.weights.h5").read_bytes()
+    finite = {"loss": 1.0, "top1": 1.0, "top5": 1.0}
+    monkeypatch.setattr(training, "_scores", lambda *_: finite)
+
+    def spoil(self, *_):
+        kernel = self.network.trainable_weights[0]
+        kernel.assign(np.full(kernel.shape, np.nan))
+        return {"loss": 1.0}
+
+    monkeypatch.setattr(session.Session, "_read", spoil)
+    with pytest.raises(training.TrainingDiverged, match="NaN or infinity"):
+        fit(network, tmp_path, recipe=training.Recipe(4, 4))
+    assert (tmp_path / "best.weights.h5").read_bytes() == before
+
+
+@pytest.mark.model
 def test_divergence_names_the_step_and_the_last_good_state(tmp_path):
     recipe = training.Recipe(50, 4, learning_rate=1e12)
     with pytest.raises(training.TrainingDiverged) as caught:
