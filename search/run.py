@@ -22,7 +22,7 @@ from search.oracle import EvolutionOracle
 from search.tuner import ArchitectureTuner
 from zoo import cost
 from zoo.files import write_json
-from zoo.genotypes.base import check, check_whole
+from zoo.genotypes.base import Cost, check, check_whole
 from zoo.training import Recipe
 
 SEARCH_FILE = "search.json"
@@ -38,7 +38,7 @@ def search(
     latency_seconds: float = 1.0,
     trials_per_process: int = 25,
     **options,
-) -> Record | None:
+) -> Record:
     """Searches, in a folder of its own, a network for the clips.
 
     The folder gets `best.json` (the best network so far), `history.csv` (a line for
@@ -61,10 +61,10 @@ def search(
         **options: Of the networks' family, such as `pooling` and `dropout`.
 
     Returns:
-        The best trial; None where none keeps the budget.
+        The best trial.
 
     Raises:
-        ValueError: The folder holds another search, or no network was found.
+        ValueError: The folder holds another search, or no network keeps the budget.
     """
     check_whole(trials_per_process, "trials_per_process")
     folder = Path(workdir)
@@ -151,7 +151,7 @@ def _announce(oracle: EvolutionOracle, folder: Path) -> None:
         print(f"Searching {total} networks within {limits}.", flush=True)
 
 
-def _conclude(oracle: EvolutionOracle, folder: Path) -> Record | None:
+def _conclude(oracle: EvolutionOracle, folder: Path) -> Record:
     records = oracle.records()
     leaders = best(records)
     if oracle.stop_reason and not leaders:
@@ -160,11 +160,36 @@ def _conclude(oracle: EvolutionOracle, folder: Path) -> Record | None:
         print(f"The search ended early: {oracle.stop_reason}")
     print(progress.summary(records))
     if not leaders:
-        print(f"No network keeps the budget. All trials: {folder / 'history.csv'}")
-        return None
+        print(f"All trials: {folder / 'history.csv'}", flush=True)
+        raise ValueError(_unmet(oracle.budget, records))
     print(f"Best network: {folder / 'best.json'}  All trials: {folder / 'history.csv'}")
     print(f"Train it: {train_command(folder)}", flush=True)
     return leaders[0]
+
+
+def _unmet(budget: Budget, records: list[Record]) -> str:
+    """Says which limits were broken on the machine, and how near the trials came."""
+    measured = [r.details for r in records if r.details.get("violations")]
+    if not measured:
+        return (
+            "`recipe` must be one that networks train by. Got: none of "
+            f"{len(records)} does; the last: {progress.outcome(records[-1])}"
+        )
+    costs = [budget.quantities(_cost(details)) for details in measured]
+    names = sorted({name for details in measured for name in details["violations"]})
+    found = [
+        f"{name} {min(c[name] for c in costs):,.4g} (limit {budget.limits[name]:,.4g})"
+        for name in names
+    ]
+    return (
+        "`budget` must be one that networks meet on this machine. Got: none of "
+        f"{len(records)} does; the smallest of each: {', '.join(found)}"
+    )
+
+
+def _cost(details: dict) -> Cost:
+    names = (field.name for field in dataclasses.fields(Cost))
+    return Cost(**{name: details[name] for name in names if name in details})
 
 
 def train_command(folder: Path) -> str:

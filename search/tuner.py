@@ -129,6 +129,8 @@ class ArchitectureTuner(keras_tuner.Tuner):
         training.fit(model, clips, spec, recipe, seed=values[SEED], verbose=False)
         split, limit = training.validation_split(clips), self.validation_limit
         scores = training.evaluate(model, clips, spec, split, recipe.batch_size, limit)
+        if not math.isfinite(scores["loss"]):
+            raise TrainingDiverged(f"the loss on {split} clips is {scores['loss']}")
         details["metrics"] = scores
         return scores[training.score_name(clips.task)]
 

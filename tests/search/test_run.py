@@ -159,10 +159,21 @@ def test_a_budget_nothing_meets_is_one_line(tmp_path, monkeypatch):
 
 
 def test_no_feasible_network_is_said(tmp_path, capsys):
-    assert search(tmp_path, budget=Budget(latency_ms=1)) is None
-    out = capsys.readouterr().out
-    assert "3 over budget" in out
-    assert "No network keeps the budget" in out
+    smallest = r"none of 3 does; the smallest of each: latency_ms 2 \(limit 1\)$"
+    for _ in range(2):  # Also where the search is finished already.
+        with pytest.raises(ValueError, match=smallest):
+            search(tmp_path, budget=Budget(latency_ms=1))
+        out = capsys.readouterr().out
+        assert "3 over budget" in out
+        assert "history.csv" in out
+
+
+def test_no_network_that_trains_is_said(tmp_path, monkeypatch):
+    scores = {"loss": float("nan"), "top1": 0.5}
+    monkeypatch.setattr(training, "evaluate", lambda *args: scores)
+    message = r"`recipe` must be .* none of 3 does; the last: failed \(the loss on"
+    with pytest.raises(ValueError, match=message):
+        search(tmp_path)
 
 
 def test_crashes_in_a_row_end_the_search_in_one_line(tmp_path, monkeypatch):
@@ -182,13 +193,14 @@ def test_crashes_end_it_also_where_the_process_is_renewed(tmp_path, monkeypatch)
 
     monkeypatch.setattr(training, "fit", fit)
     monkeypatch.setattr(run, "_is_command", lambda: True)
-    monkeypatch.setattr(run, "_restart", lambda: None)
+    monkeypatch.setattr(run, "_restart", sys.exit)
     made = functools.partial(TournamentOracle, SPACE, max_trials=9, max_crashes=2)
 
     def once():
         run.search(made, Clips(), str(tmp_path), RECIPE, trials_per_process=1)
 
-    once()
+    with pytest.raises(SystemExit):
+        once()
     with pytest.raises(ValueError, match="2 trials in a row crashed"):
         once()
 
