@@ -25,6 +25,7 @@ SEED = "nas/seed"  # Of the trial's training.
 DETAILS = "nas/aux"  # What the worker found, as JSON, beside the score.
 OBJECTIVE = "fitness"
 MUTATION_TRIES = 100
+MOST_STARTS = 2  # Of a trial, where the process dies in it.
 
 
 class EvolutionOracle(keras_tuner.Oracle):
@@ -35,7 +36,7 @@ class EvolutionOracle(keras_tuner.Oracle):
     breaks the budget on paper, or was proposed before, is never proposed. A trial
     scores its fitness in [0, 1], or minus its total violation where the machine showed
     that it breaks the budget; one that failed or scored no number has no score and
-    does not join the population.
+    does not join the population. One in which the process died twice has failed.
 
     Args:
         space: Has `sample(rng)` and `mutate(parent, rng)`.
@@ -92,6 +93,7 @@ class EvolutionOracle(keras_tuner.Oracle):
         self.listeners: list[Callable[[Record], None]] = []
         self.verbose = 0
         self._details: dict[str, dict] = {}
+        self._starts: dict[str, int] = {}
 
     def identity(self) -> dict[str, object]:
         """What makes two searches the same but for their number of trials."""
@@ -130,6 +132,18 @@ class EvolutionOracle(keras_tuner.Oracle):
         return {"status": "RUNNING", "values": values}
 
     @keras_tuner.synchronized
+    def create_trial(self, tuner_id):
+        trial = super().create_trial(tuner_id)
+        if trial.status == "RUNNING":
+            self._count_start(trial.trial_id, 1)
+        return trial
+
+    @keras_tuner.synchronized
+    def forgive(self, trial_id: str) -> None:
+        """Takes back a trial's start, as its user has interrupted it."""
+        self._count_start(trial_id, -1)
+
+    @keras_tuner.synchronized
     def update_trial(self, trial_id, metrics, step=0):
         with warnings.catch_warnings():
             # numpy warns of a best value among nothing but NaN.
@@ -156,11 +170,13 @@ class EvolutionOracle(keras_tuner.Oracle):
             listener(record)
 
     def get_state(self) -> dict:
-        return {**super().get_state(), "details": self._details}
+        own = {"details": self._details, "starts": self._starts}
+        return {**super().get_state(), **own}
 
     def set_state(self, state: dict):
         super().set_state(state)
         self._details = state["details"]
+        self._starts = state.get("starts", {})
 
     def save(self):
         write_text(Path(self._get_oracle_fname()), json.dumps(self.get_state()))
@@ -176,6 +192,22 @@ class EvolutionOracle(keras_tuner.Oracle):
         self.population = []
         for record in self.records():
             self._join(record)
+        self._end_deadly()
+
+    def _count_start(self, trial_id: str, change: int) -> None:
+        self._starts[trial_id] = self._starts.get(trial_id, 0) + change
+        self.save()
+
+    def _end_deadly(self) -> None:
+        """Ends as failed what the process died in too often to try again."""
+        for trial_id in self._retry_queue[::-1]:
+            if self._starts.get(trial_id, 0) >= MOST_STARTS:
+                self._retry_queue.remove(trial_id)
+                trial = self.trials[trial_id]
+                details = {"error": "the process died in it twice"}
+                trial.hyperparameters.values[DETAILS] = json.dumps(details)
+                trial.status = "FAILED"  # Without a message it is no crash in a row.
+                self.end_trial(trial)
 
     def _propose(self, index: int) -> tuple[Genotype | None, Record | None]:
         rng = random.Random(f"{self.search_seed}/{index}")

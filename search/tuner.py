@@ -100,6 +100,9 @@ class ArchitectureTuner(keras_tuner.Tuner):
         except TrainingDiverged as error:
             details["error"] = str(error)
             return {OBJECTIVE: math.nan}
+        except KeyboardInterrupt:
+            self.oracle.forgive(trial.trial_id)
+            raise
         except Exception:
             details["error"] = traceback.format_exc()[-ERROR_LENGTH:]
             raise

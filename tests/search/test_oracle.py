@@ -97,6 +97,32 @@ def test_a_resumed_search_is_the_uninterrupted_one(tmp_path, interruptions):
     assert oracle.records() == whole.records()
 
 
+def test_a_trial_in_which_the_process_dies_twice_has_failed(tmp_path):
+    oracle = tournament(tmp_path, max_crashes=1)
+    for index in (1, 4):
+        run(oracle, index - len(oracle.records()))
+        for _ in range(2):
+            deadly = oracle.create_trial("tuner0")
+            oracle.update_trial(deadly.trial_id, {"fitness": 0.99})
+            oracle = tournament(tmp_path, reload=True, max_crashes=1)
+        record = oracle.records()[index]
+        assert (record.trial, record.status) == (deadly.trial_id, "failed")
+        assert record.details == {"error": "the process died in it twice"}
+    oracle = tournament(tmp_path, reload=True, max_crashes=1)
+    assert len(run(oracle)) == 15
+    assert [record.score is None for record in oracle.records()].count(True) == 2
+    assert oracle.stop_reason is None
+
+
+def test_an_interrupted_trial_is_always_run_again(tmp_path):
+    oracle = tournament(tmp_path)
+    for _ in range(3):
+        oracle.forgive(oracle.create_trial("tuner0").trial_id)
+        oracle = tournament(tmp_path, reload=True)
+    assert oracle.records() == []
+    assert len(run(oracle)) == 20
+
+
 def test_a_trial_saved_before_the_oracle_was_is_run_again(tmp_path):
     expected = run(tournament(tmp_path / "whole"), 8)
     oracle = tournament(tmp_path / "parts")
