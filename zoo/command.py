@@ -9,6 +9,8 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 
+DEBUG = r"--?debug(=(true|t|1))?"  # As absl reads a flag.
+
 
 def command(body: Callable[[list[str]], object]) -> None:
     """Runs a program; a mistake of its user becomes one line. Ends the process.
@@ -17,11 +19,12 @@ def command(body: Callable[[list[str]], object]) -> None:
         body: Gets the arguments; what it returns, if a number, is the exit code.
     """
     quiet()
-    debug = {"--debug", "--debug=true"} & set(sys.argv)
+    debug = any(re.fullmatch(DEBUG, word, re.IGNORECASE) for word in sys.argv[1:])
     try:
         code = body(sys.argv[1:])
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        hint = f"; {interrupt}" if str(interrupt) else ""
+        print(f"interrupted{hint}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # The reader, such as `head`, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -6,6 +6,7 @@ if __name__ == "__main__":  # First, as the libraries below write on the screen.
     launch.main(
         "zoo.evaluate.evaluate",
         "--model=runs/tvn1 --data=videos --split=test",
+        model="folder of a training run",
         split="train, validation or test (default: test, where there is one)",
         out="folder for the results (default: evaluation-<split> in the run)",
     )

@@ -20,8 +20,10 @@ from zoo import record
 from zoo.command import command, function
 from zoo.files import write_text
 
+QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 REGISTER = "from __gin__ import dynamic_registration"
 PACKAGES = ("zoo", "search", "search.spaces", "datasets")
+RESUMES = "the same command goes on"
 ROOT = pathlib.Path(__file__).parent.parent
 # The wheel has the configs in the package, a checkout beside it.
 CONFIG_FOLDERS = (ROOT / "zoo" / "configs", ROOT / "gin")
@@ -39,6 +41,14 @@ HELP = {
     "smoke": "shrink the run to a minute, to see that it works",
     "debug": "show the traceback of an error",
     "help": "show this",
+}
+# Flags that only jobs with an argument have: its name.
+NEEDS = {
+    "workdir": "workdir",
+    "data": "clips",
+    "model": "model",
+    "steps": "recipe",
+    "seed": "seed",
 }
 
 
@@ -72,6 +82,8 @@ def run(
         record.write(workdir, job.rpartition(".")[0], gin.config_str())
     try:
         return body()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(RESUMES if workdir else "") from None
     finally:
         if workdir and os.path.isdir(workdir):
             write_text(
@@ -85,7 +97,7 @@ def parse_flags(
     """The flags' values; None where the help was asked for, which is then shown."""
     # Values of its own: gin imports the job again, and tests run many.
     values = flags.FlagValues()
-    for name, text in {**HELP, **options}.items():
+    for name, text in flag_texts(job, options).items():
         kind, default = flags.DEFINE_string, None
         if name in ("gin_file", "gin_bindings"):
             kind, default = flags.DEFINE_multi_string, []
@@ -106,6 +118,16 @@ def parse_flags(
     return values
 
 
+def flag_texts(job: str, options: dict[str, str]) -> dict[str, str]:
+    """What the help says of each flag that the job has."""
+    arguments = inspect.signature(function(job)).parameters
+    missing = {flag for flag, name in NEEDS.items() if name not in arguments}
+    texts = {flag: text for flag, text in HELP.items() if flag not in missing}
+    if "data" in texts and "model" in missing:
+        texts["data"] = texts["data"].partition("\n(default")[0]
+    return {**texts, **options}
+
+
 def usage(job: str, options: dict[str, str], example: str) -> str:
     """The text of --help."""
     module, body = job.rpartition(".")[0], function(job)
@@ -113,7 +135,7 @@ def usage(job: str, options: dict[str, str], example: str) -> str:
     lines += [f"usage: python -m {module} [flags]", ""]
     if example:
         lines += [f"example: python -m {module} {example}", ""]
-    for flag, text in {**HELP, **options}.items():
+    for flag, text in flag_texts(job, options).items():
         lines.append(f"  --{flag:<14}" + text.replace("\n", "\n" + 18 * " "))
     lines += ["", f"Arguments of {job} that gin can bind:", ""]
     lines += [f"  {p}" for p in inspect.signature(body).parameters.values()]
@@ -129,15 +151,15 @@ def configure(job: str, values: flags.FlagValues, options: list[str]) -> Callabl
             gin.parse_config_file(str(find_config(path)))
         if values.smoke:
             gin.parse_config_file(str(_smoke_config(module)))
-        for name in ("workdir", "model", "seed", *options):
-            if values[name].value is not None:
-                line = f"{job}.{name} = {values[name].value!r}"
+        for name in dict.fromkeys(["workdir", "model", "seed", *options]):
+            if _given(values, name) is not None:
+                line = f"{job}.{name} = {_given(values, name)!r}"
                 gin.parse_config([REGISTER, f"import {module}", line])
-        if values.steps is not None:
-            _bind_steps(job, values.steps)
-        data = values.data
+        if _given(values, "steps") is not None:
+            _bind_steps(values.steps)
+        data = _given(values, "data")
         if data is None and _bound(f"{job}.clips") is None:
-            data = _run_of(values.model)
+            data = _run_of(_given(values, "model"))
         if data is not None:
             _bind_clips(job, data)
         for binding in values.gin_bindings:
@@ -165,7 +187,9 @@ def _quiet_gin() -> Iterator[None]:
 
 def bind(binding: str) -> None:
     """Parses a setting as `--gin_bindings` has it, importing the modules it names."""
-    names = re.findall(r"(?:^|@|/)([A-Za-z_][\w.]*)", binding)
+    left, _, right = re.sub(QUOTED, "", binding).partition("=")
+    names = re.findall(r"^(?:\w+/)*([A-Za-z_][\w.]*)", left.strip())
+    names += re.findall(r"@(?:\w+/)*([A-Za-z_][\w.]*)", right)
     imports = [line for name in names for line in _import_of(name)]
     gin.parse_config([REGISTER, *imports, binding])
 
@@ -204,7 +228,12 @@ def _bound(name: str) -> object:
         return None
 
 
-def _bind_steps(job: str, steps: int) -> None:
+def _given(values: flags.FlagValues, name: str) -> object:
+    """A flag's value; None where the job has no such flag."""
+    return values[name].value if name in values else None
+
+
+def _bind_steps(steps: int) -> None:
     from zoo.training import Recipe  # Imports Keras.
 
     old = _bound("zoo.training.Recipe.steps") or Recipe.steps

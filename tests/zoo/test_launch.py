@@ -123,6 +123,43 @@ def test_data_is_a_clip_source(data, lines):
     assert all(line in text for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("binding", "names"),
+    [
+        ("folder.VideoFolder.root = '/data/train.videos'", ["folder.VideoFolder.root"]),
+        ('a.b.c = "@x.y \'z"', ["a.b.c"]),
+        ("s/a.b.c = [@t/d.e(), '@f.g', @h.i]", ["a.b.c", "d.e", "h.i"]),
+        ("a.b.c = 1/train.x", ["a.b.c"]),
+    ],
+)
+def test_only_names_of_bindings_are_imported(binding, names, monkeypatch):
+    asked = []
+    monkeypatch.setattr(launch, "_import_of", lambda name: asked.append(name) or [])
+    monkeypatch.setattr(launch.gin, "parse_config", lambda _: None)
+    launch.bind(binding)
+    assert asked == names
+
+
+@pytest.mark.parametrize(
+    "flag", ["workdir=a", "data=a", "model=a", "steps=1", "seed=1"]
+)
+def test_flags_that_do_not_fit_the_job_are_refused(flag):
+    line = message("toy_job.play", f"--{flag}=1")
+    assert line.startswith(f"Unknown command line flag '{flag}'")
+
+
+def test_help_keeps_to_the_flags_of_the_job(capsys):
+    launch.run("toy_job.play", ["--help"])
+    text = capsys.readouterr().out
+    assert "--smoke" in text
+    assert not any(f"--{flag}" in text for flag in launch.NEEDS)
+
+
+def test_job_may_say_what_its_model_is(capsys):
+    launch.run("toy_job.work", ["--help"], {"model": "a run"})
+    assert "a run\n" in capsys.readouterr().out
+
+
 def test_steps_keep_the_share_of_the_warmup(tmp_path):
     file = "--gin_file=train/tvn1.gin"
     launch.run("toy_job.work", [f"--workdir={tmp_path}", file, "--steps=100"])
@@ -238,10 +275,23 @@ def test_interrupt_is_no_error(capsys, monkeypatch):
     with pytest.raises(SystemExit) as ended:
         command.command(interrupted)
     assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"
 
 
-def test_debug_shows_the_traceback(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["command", "--debug"])
+def test_interrupted_run_goes_on_where_it_has_a_folder(tmp_path, monkeypatch):
+    def interrupted(workdir=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(toy_job, "play", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+        launch.run("toy_job.play", [f"--workdir={tmp_path / 'a'}"])
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        launch.run("toy_job.play", [])
+
+
+@pytest.mark.parametrize("flag", ["--debug", "--debug=1", "--debug=True", "-debug"])
+def test_debug_shows_the_traceback(flag, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["command", flag])
     monkeypatch.setattr(command, "quiet", lambda: None)
     with pytest.raises(ValueError, match="invalid literal"):
         command.command(lambda _: int("x"))
