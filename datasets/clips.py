@@ -1,9 +1,15 @@
 """Which frames of a video a clip has, and which part of them it shows."""
 
+import itertools
+import logging
+
 import numpy as np
 
 from datasets.decode import Video
 from datasets.order import ClipSpec
+
+LOGGER = logging.getLogger(__name__)
+_SHORT_FILES = itertools.count()  # Read so far; counting is safe between threads.
 
 
 def sample(times: np.ndarray, frames: int, rate: float, place: float) -> np.ndarray:
@@ -35,6 +41,12 @@ def is_short(times: np.ndarray, frames: int, rate: float) -> bool:
     """Whether a video ends before a clip does."""
     end = times[-1] - times[0] + 0.75 * _interval(times, rate)
     return bool((frames - 1) / rate > end)
+
+
+def warn_of_loops(name: str, clip_spec: ClipSpec) -> None:
+    """Says that a video is shorter than the clip, and what is done about it."""
+    text = "%s is shorter than the clip (%.1f s): such videos loop."
+    LOGGER.warning(text, name, clip_spec.frames / clip_spec.rate)
 
 
 def read(
@@ -75,6 +87,8 @@ def read(
 def read_file(path: str, clip_spec: ClipSpec, place: float = 0.5) -> np.ndarray:
     """Reads one clip of a video file, as evaluation sees it.
 
+    The first video that is shorter than the clip is named in a warning: it loops.
+
     Args:
         path: Of the video.
         clip_spec: Frames, rate, height and width.
@@ -87,6 +101,9 @@ def read_file(path: str, clip_spec: ClipSpec, place: float = 0.5) -> np.ndarray:
         BrokenVideoError: The video can not be read.
     """
     with Video(path) as video:
+        short = is_short(video.times, clip_spec.frames, clip_spec.rate)
+        if short and next(_SHORT_FILES) == 0:
+            warn_of_loops(video.path, clip_spec)
         return read(video, clip_spec, place=place).astype("float32") / 255
 
 

@@ -35,8 +35,8 @@ class VideoSource:
     Training clips are random in time, scale and place; evaluation takes the centre of
     each video. A video that is shorter than the clip loops, with one warning. A broken
     video is named once and counted: training replaces it by another, evaluation leaves
-    it out. The run fails when more than `max_bad_fraction` of all videos, and more than
-    one, are broken, or more than half of those read where that is at least 5.
+    it out. The run fails when more than `max_bad_fraction` of all videos are broken, or
+    all that there is to train on; a single one fails it only where the fraction is 0.
 
     Args:
         index: The videos.
@@ -45,7 +45,7 @@ class VideoSource:
             class has a direction in it, as in "move_left" or "turn clockwise".
         resize: Range of the scale of training clips, relative to the one at which the
             picture just covers the clip. Evaluation uses 1.
-        max_bad_fraction: Share of broken videos that is put up with.
+        max_bad_fraction: Share of broken videos that is put up with; 1 is all but all.
         workers: Videos that are decoded at once; None: one for each core.
         cache_bytes: Memory for small videos, which are then decoded only once.
     """
@@ -123,6 +123,7 @@ class VideoSource:
             clip = self._read(items[index], clip_spec, rng)
             if clip is not None:
                 return clip, index
+            self.health.trains(items)
             others = others or np.random.default_rng((seed, epoch, index, 1))
             index = int(others.integers(len(items)))
 
@@ -183,9 +184,7 @@ class Health:
         """Warns of the first video that is shorter than the clip."""
         with self._lock:
             if not self._looped:
-                seconds = clip_spec.frames / clip_spec.rate
-                text = "%s is shorter than the clip (%.1f s): such videos loop."
-                LOGGER.warning(text, item.key, seconds)
+                clips.warn_of_loops(item.key, clip_spec)
             self._looped = True
 
     def breaks(self, item: Item, why: str) -> None:
@@ -198,12 +197,18 @@ class Health:
         allowed = self._fraction * self._total
         if self._fraction:
             allowed = max(1, allowed)
-        if bad > allowed or bad > max(4, read / 2) or bad == self._total:
+        if bad > allowed or bad == self._total:
             rule = f"at most {self._fraction:.1%} of {self._total} videos may be broken"
             raise ValueError(
                 f"{rule} (`max_bad_fraction`). Got {bad} of the {read} read so far, "
                 f"the last {item.key}: {why}. `python -m datasets.check` lists them."
             )
+
+    def trains(self, items: list[Item]) -> None:
+        """Raises ValueError where all videos to train on are broken."""
+        if all(item.key in self.bad for item in items):
+            rule = "`train` must hold a video that can be read"
+            raise ValueError(f"{rule}. Got: {len(items)} broken ones")
 
 
 class Batches:

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from synthesis import number, write_video
@@ -115,3 +117,14 @@ def test_reads_a_file(tmp_path):
     assert [number(image * 255) for image in clip] == [37, 38, 39]
     with pytest.raises(BrokenVideoError, match="none"):
         clips.read_file(tmp_path / "none.mp4", ClipSpec(3, 20, 48, 64))
+
+
+def test_the_first_short_file_is_said_to_loop(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(clips, "_SHORT_FILES", itertools.count())
+    paths = [write_video(tmp_path / name, frames=10) for name in ("a.mp4", "b.mp4")]
+    clips.read_file(paths[0], ClipSpec(10, 20, 48, 64))
+    assert not caplog.messages
+    for path in paths:
+        clips.read_file(path, ClipSpec(20, 20, 48, 64))
+    said = f"{paths[0]} is shorter than the clip (1.0 s): such videos loop."
+    assert caplog.messages == [said]

@@ -5,7 +5,8 @@ import pytest
 from synthesis import number, write_video
 
 from datasets.folder import VideoFolder
-from datasets.source import Batches, has_directions
+from datasets.items import Index, Item
+from datasets.source import Batches, Health, has_directions
 from datasets.table import VideoTable
 from zoo.genotypes.base import ClipSpec
 
@@ -184,6 +185,27 @@ def test_a_folder_of_broken_videos_fails_in_one_line(tmp_path, capfd):
     with pytest.raises(ValueError, match="Got 2 of the 2 read"):
         take(VideoFolder(tmp_path, max_bad_fraction=1).batches(SPEC, "train", 2), 1)
     assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("fraction", "total", "allowed"),
+    [(0, 100, 0), (0.01, 20, 1), (0.1, 100, 10), (0.5, 10, 5), (1, 10, 9), (1, 1, 0)],
+)
+def test_how_many_may_be_broken(fraction, total, allowed):
+    items = [Item(f"{k}.mp4", (0,)) for k in range(total)]
+    health = Health(Index(("a", "b"), {"train": items}), fraction)
+    for item in items[:allowed]:
+        health.breaks(item, "why")
+    with pytest.raises(ValueError, match=f"Got {allowed + 1} of the"):
+        health.breaks(items[allowed], "why")
+
+
+def test_training_on_broken_videos_alone_fails(broken_root):
+    for path in (broken_root / "train").rglob("*.mp4"):
+        path.write_bytes(b"")
+    source = VideoFolder(broken_root, max_bad_fraction=1)
+    with pytest.raises(ValueError, match="hold a video that can be read. Got: 8"):
+        take(source.batches(SPEC, "train", 2), 1)
 
 
 def test_an_unexpected_error_comes_through(root, monkeypatch):
