@@ -106,9 +106,8 @@ def complete(
     untrained = [name for label, name in enumerate(classes) if label not in trained]
     if untrained:
         shown = ", ".join(untrained[:5]) + (", ..." if len(untrained) > 5 else "")
-        raise ValueError(
-            f"every class must have a training video. Got none in: {shown}"
-        )
+        rule = "`split` must give every class a training video"
+        raise ValueError(f"{rule}. Got: none in {shown}")
     return Index(classes, splits)
 
 

@@ -11,6 +11,7 @@ from datasets import shapes
 from datasets.order import (
     SPLITS,
     ClipSpec,
+    check,
     check_request,
     check_split,
     draws,
@@ -54,16 +55,11 @@ class MovingShapes:
     ):
         self.classes = tuple(shapes.ACTIONS if actions is None else actions)
         unknown = sorted(set(self.classes) - set(shapes.ACTIONS))
-        if unknown or len(self.classes) < 2:
-            known = ", ".join(shapes.ACTIONS)
-            raise ValueError(
-                f"`actions` must be two or more of {known}. Got: {actions}"
-            )
-        if task not in TASKS:
-            raise ValueError(f"`task` must be one of {', '.join(TASKS)}. Got: {task!r}")
-        if videos_per_class < 1:
-            rule = "`videos_per_class` must be at least 1"
-            raise ValueError(f"{rule}. Got: {videos_per_class}")
+        valid = not unknown and len(self.classes) >= 2
+        rule = f"two or more of {', '.join(shapes.ACTIONS)}"
+        check(valid, "actions", rule, actions)
+        check(task in TASKS, "task", f"one of {', '.join(TASKS)}", task)
+        check(videos_per_class >= 1, "videos_per_class", "at least 1", videos_per_class)
         self.task = task
         self.videos_per_class = videos_per_class
         self.seconds = (

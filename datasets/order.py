@@ -24,20 +24,22 @@ class ClipSpec(Protocol):
     shape: tuple[int, int, int, int]
 
 
+def check(valid: bool, name: str, rule: str, value: object) -> None:
+    """Raises ValueError, in the project's one form, unless `valid`."""
+    if not valid:
+        raise ValueError(f"`{name}` must be {rule}. Got: {value!r}")
+
+
 def check_split(split: str) -> None:
     """Raises ValueError unless `split` is one of the three."""
-    if split not in SPLITS:
-        rule = f"one of {', '.join(SPLITS)}"
-        raise ValueError(f"`split` must be {rule}. Got: {split!r}")
+    check(split in SPLITS, "split", f"one of {', '.join(SPLITS)}", split)
 
 
 def check_request(split: str, batch_size: int, start: int) -> None:
     """Raises ValueError unless a source can give such batches."""
     check_split(split)
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Got: {batch_size}")
-    if start < 0:
-        raise ValueError(f"`start` must be at least 0. Got: {start}")
+    check(batch_size >= 1, "batch_size", "at least 1", batch_size)
+    check(start >= 0, "start", "at least 0", start)
 
 
 def draws(seed: int, epoch: int, index: int) -> np.random.Generator:

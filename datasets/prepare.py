@@ -17,7 +17,7 @@ import av
 import numpy as np
 
 from datasets.moving_shapes import TASKS, MovingShapes
-from datasets.order import SPLITS
+from datasets.order import SPLITS, check
 from datasets.progress import progress
 from zoo.command import command
 
@@ -51,12 +51,11 @@ def moving_shapes(
         splits: Whether to write split folders.
     """
     settings = {key: value for key, value in locals().items() if key != "out"}
-    if size < 16 or size % 2:
-        raise ValueError(f"`size` must be even and at least 16. Got: {size}")
+    check(size >= 16 and size % 2 == 0, "size", "even and at least 16", size)
+    check(fps > 0, "fps", "above 0", fps)
     source = MovingShapes(task, videos_per_class, seconds=seconds, seed=seed)
     frames = round(source.seconds * fps)
-    if frames < 1:
-        raise ValueError(f"`seconds` must be at least one frame. Got: {seconds}")
+    check(frames >= 1, "seconds", "at least one frame", source.seconds)
     spec = SimpleNamespace(frames=frames, rate=fps, height=size, width=size)
     out = Path(out)
     _claim(out, "moving_shapes", settings)

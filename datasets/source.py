@@ -17,6 +17,7 @@ from datasets.items import Index, Item
 from datasets.order import (
     SPLITS,
     ClipSpec,
+    check,
     check_request,
     check_split,
     draws,
@@ -60,16 +61,16 @@ class VideoSource:
         workers: int | None = None,
         cache_bytes: int = 1 << 29,
     ):
-        _check(task in ("single", "multi"), "task", "single or multi", task)
-        _check(1 <= resize[0] <= resize[-1], "resize", "ascending, from 1", resize)
-        _check(
+        check(task in ("single", "multi"), "task", "single or multi", task)
+        check(1 <= resize[0] <= resize[-1], "resize", "ascending, from 1", resize)
+        check(
             0 <= max_bad_fraction <= 1,
             "max_bad_fraction",
             "in [0, 1]",
             max_bad_fraction,
         )
-        _check(workers is None or workers >= 1, "workers", "at least 1", workers)
-        _check(cache_bytes >= 0, "cache_bytes", "at least 0", cache_bytes)
+        check(workers is None or workers >= 1, "workers", "at least 1", workers)
+        check(cache_bytes >= 0, "cache_bytes", "at least 0", cache_bytes)
         self.classes = index.classes
         self.task = task
         self.flip = not has_directions(index.classes) if flip is None else flip
@@ -102,9 +103,8 @@ class VideoSource:
             start: Batches to skip, for an exact resume.
         """
         check_request(split, batch_size, start)
-        if not self._splits[split]:
-            have = ", ".join(name for name in SPLITS if self._splits[name])
-            raise ValueError(f"`split` must be one of {have}. Got: {split!r}")
+        have = [name for name in SPLITS if self._splits[name]]
+        check(split in have, "split", f"one of {', '.join(have)}", split)
         return Batches(self, clip_spec, split, batch_size, seed, start)
 
     def items(self, split: str) -> list[Item]:
@@ -287,8 +287,3 @@ def has_directions(classes: tuple[str, ...]) -> bool:
         for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
     ]
     return any(DIRECTIONS.fullmatch(word) for word in words)
-
-
-def _check(valid: bool, name: str, rule: str, value: object) -> None:
-    if not valid:
-        raise ValueError(f"`{name}` must be {rule}. Got: {value!r}")

@@ -13,6 +13,7 @@ from datasets.items import (
     hashed_split,
     read_exclude,
 )
+from datasets.order import check
 from datasets.source import VideoSource
 
 
@@ -47,8 +48,8 @@ class VideoTable(VideoSource):
         several = any(len(item.labels) > 1 for item in items)
         if task is None:
             task = "multi" if several else "single"
-        if several and task == "single":
-            raise ValueError("`task` must be 'multi' where rows have several labels")
+        valid = not several or task != "single"
+        check(valid, "task", "'multi' where rows have several labels", task)
         super().__init__(index, task=task, **options)
 
 

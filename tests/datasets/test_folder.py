@@ -124,7 +124,7 @@ def test_an_exclude_list_leaves_files_out(tmp_path):
         (["a/1.mp4"], "must have two classes or more. Got: a"),
         (["a/1.mp4", "b/1.txt"], "videos .* in every class folder. Got none in: b"),
         (["train/a/1.mp4", "training/b/1.mp4"], "named train, .* Got: training"),
-        (["test/a/1.mp4", "test/b/1.mp4"], "training video. Got none in: a, b"),
+        (["test/a/1.mp4", "test/b/1.mp4"], "a training video. Got: none in a, b"),
     ],
 )
 def test_rejects_what_is_no_data_set(tmp_path, files, message):

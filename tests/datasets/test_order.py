@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from datasets.order import check_request, draws, training_order
+from datasets.order import check, check_request, draws, training_order
 
 
 def first(count, *args):
@@ -39,3 +39,9 @@ def test_seed_changes_order_and_draws():
 def test_rejects_a_request_no_source_can_serve(arguments, name):
     with pytest.raises(ValueError, match=f"`{name}` must be"):
         check_request(*arguments)
+
+
+def test_a_mistake_has_one_form():
+    check(True, "size", "even", 3)
+    with pytest.raises(ValueError, match=r"^`size` must be even\. Got: '3'$"):
+        check(False, "size", "even", "3")

@@ -59,6 +59,8 @@ def test_writes_a_table_of_several_labels(tmp_path):
     ("arguments", "message"),
     [
         (["--size=15"], "`size` must be even"),
+        (["--fps=0"], "`fps` must be above 0. Got: 0.0"),
+        (["--fps=-1"], "`fps` must be above 0"),
         (["--seconds=0"], "`seconds` must be at least one frame"),
         (["--videos_per_class=0"], "`videos_per_class` must be at least 1"),
     ],

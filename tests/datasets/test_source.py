@@ -204,7 +204,7 @@ def test_training_on_broken_videos_alone_fails(broken_root):
     for path in (broken_root / "train").rglob("*.mp4"):
         path.write_bytes(b"")
     source = VideoFolder(broken_root, max_bad_fraction=1)
-    with pytest.raises(ValueError, match="hold a video that can be read. Got: 8"):
+    with pytest.raises(ValueError, match="hold a video that can be read"):
         take(source.batches(SPEC, "train", 2), 1)
 
 
