@@ -54,7 +54,7 @@ def evaluate(
     split = split or ("test" if clips.size("test") else "validation")
     predict = inference.compiled(run.model)
     keys, labels, logits = inference.predictions(
-        predict, clips, run.clip_spec, split, batch_size, limit
+        predict, clips, run.clip_spec, split, batch_size, limit, verbose=True
     )
     labels = _renumbered(labels, order, len(run.classes))
     folder = pathlib.Path(out or os.path.join(model, f"evaluation-{split}"))

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-from zoo import files, metrics
+from zoo import files, metrics, monitor
 from zoo.genotypes import ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check
 
 MODEL_FILE, BEST_WEIGHTS = "model.json", "best.weights.h5"
 VERSION = 1
 PREPROCESSING = "RGB in [0, 1]"
+PATIENCE = 5.0  # Seconds before a progress is shown.
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def read_description(workdir: str | os.PathLike) -> Description:
     check(path.is_file(), "workdir", f"a run's folder, with {MODEL_FILE}", str(workdir))
     try:
         record = json.loads(path.read_text("utf-8"))
-        check(record["version"] == VERSION, "version", VERSION, record["version"])
+        for name, known in [("version", VERSION), ("preprocessing", PREPROCESSING)]:
+            check(record[name] == known, name, repr(known), record[name])
         return Description(
             from_json(json.dumps(record["genotype"])),
             tuple(record["classes"]),
@@ -220,6 +222,7 @@ def predictions(
     split: str,
     batch_size: int,
     limit: int | None = None,
+    verbose: bool = False,
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
     """What a model says about every clip of a split.
 
@@ -230,6 +233,7 @@ def predictions(
         split: "validation", "test", or "train" for about as many as that holds.
         batch_size: Clips at once.
         limit: Only about so many clips: whole batches of the first ones.
+        verbose: Whether to show the progress of what takes long.
 
     Returns:
         Keys (empty for "train"), labels and logits, a row for each clip.
@@ -240,11 +244,16 @@ def predictions(
     size = clips.size(split)
     check(size > 0, "split", "one that holds clips", f"{split!r}, which is empty")
     count = math.ceil(min(size, limit or size) / batch_size)
+    unit = f"{split} batch"
+    line = monitor.ProgressLine(count, batch_size, 0, verbose, unit, PATIENCE)
     keys, labels, logits = [], [], []
     for clip, label, key in _batches(clips, clip_spec, split, batch_size, count):
         keys.extend(key)
         labels.append(label)
         logits.append(predict(_padded(clip, batch_size))[: len(clip)])
+        if line.due(len(logits)):
+            line.show(len(logits), {})
+    line.end()
     check(len(labels) > 0, "split", "one whose clips can be read", repr(split))
     return keys, np.concatenate(labels), np.concatenate(logits)
 

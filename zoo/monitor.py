@@ -110,11 +110,22 @@ class ProgressLine:
         batch_size: Clips in a step.
         start: Steps done before.
         visible: False shows nothing.
+        unit: What a step is called.
+        patience: Seconds that nothing is shown for.
     """
 
-    def __init__(self, steps: int, batch_size: int, start: int, visible: bool = True):
+    def __init__(
+        self,
+        steps: int,
+        batch_size: int,
+        start: int,
+        visible: bool = True,
+        unit: str = "step",
+        patience: float = 0.0,
+    ):
         self.steps, self.batch_size, self.start = steps, batch_size, start
-        self.visible = visible
+        self.visible, self.unit, self.patience = visible, unit, patience
+        self.open = False
         self.in_place = sys.stderr.isatty()
         self.interval = 0.3 if self.in_place else 10.0
         self.began = time.monotonic()
@@ -125,13 +136,15 @@ class ProgressLine:
         now = time.monotonic()
         if self.first is None:  # The first step compiles: it tells nothing of the rest.
             self.first = (step, now)
+        if self.shown is None and now - self.began < self.patience:
+            return False
         late = self.shown is None or now - self.shown >= self.interval
         return self.visible and (late or step == self.steps)
 
     def show(self, step: int, numbers: dict[str, float]) -> None:
         """Shows a step and its numbers."""
         self.shown = time.monotonic()
-        parts = [f"step {step}/{self.steps}"]
+        parts = [f"{self.unit} {step}/{self.steps}"]
         parts += [f"{name} {value:.4g}" for name, value in numbers.items()]
         rate = self.rate(step)
         if rate:
@@ -150,8 +163,15 @@ class ProgressLine:
         if self.visible:
             self._print(text, last=True)
 
+    def end(self) -> None:
+        """Leaves the line as it is, wherever it stands."""
+        if self.open:
+            self.open = False
+            print(file=sys.stderr, flush=True)
+
     def _print(self, text: str, last: bool) -> None:
-        end = "\n" if last or not self.in_place else ""
+        self.open = self.in_place and not last
+        end = "" if self.open else "\n"
         start = "\r\x1b[K" if self.in_place else ""
         print(f"{start}{text}", end=end, file=sys.stderr, flush=True)
 

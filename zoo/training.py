@@ -41,7 +41,8 @@ class Recipe:
         warmup_steps: Fewer than `steps`; 0 starts at the peak, None is a tenth.
         momentum: From 0 to below 1.
         weight_decay: Times each kernel, added to its gradient: the derivative of half
-            its square. Batch norm, biases and gates do not decay.
+            its square. Those of the dense layers in gates decay, too; batch norm and
+            biases do not.
         label_smoothing: Share of the target that is spread over the classes; with
             several labels a clip, the share that is drawn to one half.
         clip_norm: Longest the gradient of all weights together may be; None is any.
@@ -161,9 +162,11 @@ def evaluate(
     return _scores(predict, clips, clip_spec, split, batch_size, limit)
 
 
-def _scores(predict, clips, clip_spec, split, batch_size, limit) -> dict[str, float]:
+def _scores(
+    predict, clips, clip_spec, split, batch_size, limit, verbose=False
+) -> dict[str, float]:
     _, labels, logits = inference.predictions(
-        predict, clips, clip_spec, split, batch_size, limit
+        predict, clips, clip_spec, split, batch_size, limit, verbose
     )
     loss = float(cross_entropy(clips.task, labels, logits))
     return {"loss": loss, **metrics.scores_of(clips.task, labels, logits)}
@@ -246,7 +249,7 @@ def _open(session: Session, model, clips, clip_spec, workdir, limit) -> None:
     session.open(
         pathlib.Path(workdir),
         [*columns, *(f"validation_{name}" for name in scores)],
-        lambda: _scores(predict, clips, clip_spec, split, size, limit),
+        lambda: _scores(predict, clips, clip_spec, split, size, limit, session.verbose),
         score_name(task),
     )
 
@@ -257,11 +260,8 @@ def _endless(clips, clip_spec: ClipSpec, batch_size: int, seed: int, start: int)
     def read():
         return clips.batches(clip_spec, "train", batch_size, seed=seed, start=start)
 
-    batches = read()
-    if hasattr(batches, "element_spec"):  # A tf.data.Dataset.
-        return batches
     if keras.backend.backend() != "tensorflow":
-        return (batch for batch in batches)
+        return (batch for batch in read())
     # Keras would wrap a generator so, too, but asks shapes of batches it then drops.
     import tensorflow as tf
 

@@ -47,6 +47,21 @@ def test_predictions_cover_a_split_in_order(split):
     np.testing.assert_allclose(logits[4], predict(alone[None])[0], atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("patience", "verbose", "lines"), [(0, True, 2), (0, False, 0), (60, True, 0)]
+)
+def test_long_predictions_show_their_progress(
+    patience, verbose, lines, capsys, monkeypatch
+):
+    monkeypatch.setattr(inference, "PATIENCE", patience)
+    say = lambda clip: np.zeros((len(clip), 3))  # noqa: E731
+    clips = ArrayClips()
+    inference.predictions(say, clips, TINY, "validation", 2, verbose=verbose)
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == lines
+    assert ("validation batch 3/3" in shown) == (lines > 0)
+
+
 def test_predictions_stop_at_a_limit():
     predict = inference.compiled(tiny_network())
     _, labels, _ = inference.predictions(
@@ -101,6 +116,7 @@ def test_run_without_weights_is_refused(tmp_path):
     ("change", "reason"),
     [
         ({"version": 99}, "`version` must be 1"),
+        ({"preprocessing": "BGR"}, "`preprocessing` must be 'RGB in"),
         ({"genotype": {"family": "tiny"}}, "genotype family"),
         ({"clip_spec": {"frames": 0}}, "missing 3 required"),
         ({"classes": None}, "not iterable"),

@@ -59,6 +59,26 @@ def test_progress_shows_step_numbers_rate_and_time_left(capsys, monkeypatch):
     )
 
 
+def test_short_work_shows_nothing(capsys, monkeypatch):
+    monkeypatch.setattr(monitor.time, "monotonic", lambda: 10.0)
+    line = monitor.ProgressLine(3, 4, 0, unit="batch", patience=3.0)
+    assert not line.due(1)
+    assert not line.due(3)
+    monkeypatch.setattr(monitor.time, "monotonic", lambda: 13.0)
+    assert line.due(2)
+    line.show(2, {})
+    assert capsys.readouterr().err.startswith("batch 2/3")
+
+
+def test_line_that_stops_early_is_ended_once(capsys):
+    line = monitor.ProgressLine(3, 4, 0)
+    line.in_place = True
+    line.show(1, {})
+    line.end()
+    line.end()
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_invisible_progress_shows_nothing(capsys):
     line = monitor.ProgressLine(10, 1, 0, visible=False)
     line.note("resumed")

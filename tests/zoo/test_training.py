@@ -7,6 +7,7 @@ from clip_sources import TINY, ArrayClips, tiny_network
 from keras import ops
 
 from zoo import monitor, session, training
+from zoo.layers.gating import SqueezeExcite
 
 RECIPE = training.Recipe(
     steps=6,
@@ -75,6 +76,18 @@ def test_only_kernels_decay():
     training.optimizer(recipe).apply([zero, zero], [kernel, bias])
     np.testing.assert_allclose(ops.convert_to_numpy(kernel.value), 0.95)
     np.testing.assert_allclose(ops.convert_to_numpy(bias.value), 1)
+
+
+def test_kernels_in_gates_decay():
+    recipe = training.Recipe(1, 1, learning_rate=0.5, momentum=0.0, weight_decay=0.1)
+    gate = SqueezeExcite(2)
+    gate.build((None, 1, 1, 1, 3))
+    weights = gate.trainable_variables
+    before = [ops.convert_to_numpy(weight.value) for weight in weights]
+    training.optimizer(recipe).apply([ops.zeros(w.shape) for w in weights], weights)
+    for weight, old in zip(weights, before, strict=True):
+        factor = 0.95 if weight.name == "kernel" else 1
+        np.testing.assert_allclose(ops.convert_to_numpy(weight.value), factor * old)
 
 
 def test_cross_entropies_by_hand():
@@ -210,6 +223,13 @@ def test_divergence_names_the_step_and_the_last_good_state(tmp_path):
         assert str(kept) in str(caught.value)
         with np.load(kept) as file:
             assert file["step"] == rows[-1]["step"]
+
+
+@pytest.mark.model
+def test_training_clips_are_asked_for_once():
+    clips = ArrayClips()
+    fit(tiny_network(), clips=clips)
+    assert clips.asked == [("train", 4, 0, 0)]
 
 
 @pytest.mark.model
