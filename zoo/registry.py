@@ -15,8 +15,6 @@ BUILDERS: dict[type[Genotype], Callable[..., keras.Model]] = {
 }
 # What `build` gives every builder; the rest are a family's options.
 COMMON = ("genotype", "input_shape", "num_classes", "include_top")
-# What training taught about a genotype's parts; families without such gates are absent.
-FEEDBACK: dict[type[Genotype], Callable[[keras.Model], dict[str, float]]] = {}
 
 
 def list_models(pattern: str = "*") -> list[str]:
