@@ -2,7 +2,9 @@
 
 import functools
 import os
-from collections.abc import Callable
+import sys
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +90,8 @@ class Budget:
     ) -> Genotype | None:
         """The first of 10,000 draws that keeps the budget on paper and is accepted.
 
+        Where that takes long, standard error tells how far it is.
+
         Returns:
             It, or None where some kept the budget and none of them was accepted.
 
@@ -95,7 +99,7 @@ class Budget:
             ValueError: None kept the budget; the smallest of each quantity is told.
         """
         smallest, feasible = {}, False
-        for _ in range(SAMPLES):
+        for _ in _told(range(SAMPLES)):
             genotype = draw()
             cost = genotype.cost(num_classes)
             if not self.violations(cost):
@@ -118,6 +122,19 @@ class Budget:
             "`budget` must be one that networks of the space can meet. Got: none of "
             f"{SAMPLES:,} samples meets it; the smallest of each: {', '.join(found)}"
         )
+
+
+def _told(numbers: range) -> Iterator[int]:
+    """Passes the numbers of draws on, and says how many nothing came of."""
+    interval = 2 if sys.stderr.isatty() else 10
+    said = time.monotonic()
+    for number in numbers:
+        yield number
+        if time.monotonic() - said > interval:
+            drawn = f"drawn {number + 1:,} of {len(numbers):,} networks"
+            line = f"{drawn}, none new and within the budget yet"
+            print(line, file=sys.stderr, flush=True)
+            said = time.monotonic()
 
 
 @functools.cache

@@ -1,3 +1,4 @@
+import itertools
 import random
 
 import pytest
@@ -90,3 +91,15 @@ def test_a_limit_that_is_no_number_above_zero_is_refused(name, value):
 def test_zero_batch_size_and_zero_limits_do_not_pass_as_none():
     with pytest.raises(ValueError, match="`macs` must be a number above 0"):
         Budget(macs=0)
+
+
+def test_long_drawing_tells_how_far_it_is(monkeypatch, capsys):
+    clock = itertools.count()
+    monkeypatch.setattr(budget, "SAMPLES", 30)
+    monkeypatch.setattr(budget.time, "monotonic", lambda: next(clock))
+    with pytest.raises(ValueError, match="`budget` must be"):
+        Budget(parameters=1).sample(lambda: FOUND["tvn_mobile1"], 5)
+    lines = capsys.readouterr().err.splitlines()
+    text = "drawn 11 of 30 networks, none new and within the budget yet"
+    assert lines[0] == text
+    assert len(lines) == 2
