@@ -82,11 +82,6 @@ class Video:
         self._container.close()
 
     @property
-    def duration(self) -> float:
-        """Seconds from the first of the frames to the end of the last."""
-        return float(self.times[-1] - self.times[0]) + 1 / self.rate
-
-    @property
     def stored_shape(self) -> tuple[int, int]:
         """Height and width before any rotation."""
         context = self._stream.codec_context
