@@ -9,8 +9,8 @@ class BatchNorm(keras.layers.BatchNormalization):
     """`BatchNormalization` over the last axis, in one operation on TensorFlow.
 
     Keras computes a training step of batch norm from a dozen operations, which XLA
-    merges and TensorFlow without XLA does not: on two CPU cores they take three times
-    as long as TensorFlow's fused operation (benches/RESULTS.md). Numbers are Keras'.
+    merges and TensorFlow without XLA does not: on two CPU cores they take two to three
+    times as long as its fused operation (benches/RESULTS.md). Numbers are Keras'.
 
     Input: `(batch, ..., channels)`; output the same.
 
