@@ -11,6 +11,7 @@ if __name__ == "__main__":  # First, as the libraries below write on the screen.
 import dataclasses
 import json
 import os
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from search.budget import Budget
 from search.history import Record, best
 from search.oracle import EvolutionOracle
 from search.tuner import ArchitectureTuner
-from zoo import cost
+from zoo import cost, registry
 from zoo.files import write_json
 from zoo.genotypes.base import Cost, check, check_whole
 from zoo.training import Recipe
@@ -73,6 +74,7 @@ def search(
     recipe = recipe or Recipe()
     seeded = {} if seed is None else {"seed": seed}
     oracle = method(num_classes=len(clips.classes), **seeded)
+    registry.check_options(oracle.space.sample(random.Random(0)), options)
     _claim(folder, oracle, clips, recipe, {"limit": validation_limit, **options})
     tuner = ArchitectureTuner(
         oracle,

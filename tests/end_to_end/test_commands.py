@@ -96,6 +96,11 @@ def test_from_videos_to_a_prediction(home):
             "--workdir=b --gin_bindings=budget.Budget.parameters=10 --smoke",
             "parameters",
         ),
+        (
+            "search.run --gin_file=search/tiny_video.gin --data=moving_shapes "
+            "--workdir=c --gin_bindings=run.search.dropuot=0.1",
+            "dropuot",
+        ),
         ("datasets.check nowhere", "nowhere"),
     ],
 )
