@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from helpers import check_layer, known_clip
@@ -34,11 +35,13 @@ def test_softmax_by_hand():
 
 
 def test_dropout_acts_in_training_alone():
-    layer = VideoHead(4, dropout=0.9)
-    still = [ops.convert_to_numpy(layer(CLIP, training=False)) for _ in range(2)]
+    keras.utils.set_random_seed(0)
+    clip = known_clip((2, 3, 4, 5, 64))
+    layer = VideoHead(4, dropout=0.5)
+    still = [ops.convert_to_numpy(layer(clip, training=False)) for _ in range(2)]
     np.testing.assert_array_equal(*still)
-    moving = [ops.convert_to_numpy(layer(CLIP, training=True)) for _ in range(2)]
-    assert not np.allclose(*moving)
+    moving = [ops.convert_to_numpy(layer(clip, training=True)) for _ in range(2)]
+    assert not np.allclose(*moving, atol=1e-6)
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
