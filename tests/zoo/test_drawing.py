@@ -104,6 +104,15 @@ def test_highlights_the_block_that_was_put_in_and_its_edges():
     assert [e.get("stroke") for e in edges].count("#c77700") == 2
 
 
+def test_highlights_the_edge_in_place_of_a_block_that_was_taken_out():
+    child = dataclasses.replace(PARENT, blocks=PARENT.blocks[:1] + PARENT.blocks[2:])
+    edges = ElementTree.fromstring(drawing.draw(child, PARENT)).findall(f"{SVG}path")
+    assert [e.get("stroke") for e in edges].count("#c77700") == 1
+    assert {style for style, _ in boxes(drawing.draw(child, PARENT)).values()} == {
+        "same"
+    }
+
+
 def test_boxes_and_passing_edges_keep_apart():
     drawn = drawing.draw(TWO_STREAMS)
     found = list(rectangles(drawn))
@@ -127,6 +136,7 @@ def test_an_edge_past_a_row_has_a_lane_of_its_own():
         bottom = float(bottom.partition("C")[0])
         for left, upper, right, lower in rectangles(drawing.draw(TWO_STREAMS)):
             assert not (left <= x <= right and upper < bottom and top < lower)
+            assert top != upper or bottom >= lower  # Straight down the whole row.
 
 
 def test_labels_are_escaped():
