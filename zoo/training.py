@@ -4,6 +4,7 @@ import math
 import os
 import pathlib
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -12,6 +13,7 @@ from keras import ops
 from zoo import inference, metrics
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check, check_whole
+from zoo.optimizers import KernelDecaySGD
 from zoo.session import BEST_WEIGHTS, CHECKPOINT, Session, TrainingDiverged
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "fit",
     "optimizer",
     "score_name",
+    "scorer",
     "validation_split",
 ]
 
@@ -89,29 +92,6 @@ class Recipe:
         )
 
 
-class KernelDecaySGD(keras.optimizers.SGD):
-    """SGD whose weight decay is part of the gradient, and of kernels only.
-
-    Keras' own `weight_decay` leaves the momentum out, which with a momentum of 0.9
-    makes a paper's number ten times weaker.
-
-    Args:
-        kernel_decay: Times the kernel, added to its gradient.
-    """
-
-    def __init__(self, *args, kernel_decay: float = 0.0, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.kernel_decay = kernel_decay
-
-    def update_step(self, gradient, variable, learning_rate):
-        if self.kernel_decay and "kernel" in variable.name:
-            gradient = gradient + self.kernel_decay * ops.cast(variable, gradient.dtype)
-        super().update_step(gradient, variable, learning_rate)
-
-    def get_config(self):
-        return {**super().get_config(), "kernel_decay": self.kernel_decay}
-
-
 def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     """The optimizer that a recipe means."""
     return KernelDecaySGD(
@@ -158,18 +138,29 @@ def evaluate(
     Raises:
         ValueError: The split holds no clips.
     """
+    return scorer(model, clips, clip_spec, split, batch_size, limit)()
+
+
+def scorer(
+    model: keras.Model,
+    clips,
+    clip_spec: ClipSpec,
+    split: str,
+    batch_size: int,
+    limit: int | None = None,
+    verbose: bool = False,
+) -> Callable[[], dict[str, float]]:
+    """What `evaluate` does as a function, for a model that is scored many times."""
     predict = inference.compiled(model)
-    return _scores(predict, clips, clip_spec, split, batch_size, limit)
 
+    def score() -> dict[str, float]:
+        _, labels, logits = inference.predictions(
+            predict, clips, clip_spec, split, batch_size, limit, verbose
+        )
+        loss = float(cross_entropy(clips.task, labels, logits))
+        return {"loss": loss, **metrics.scores_of(clips.task, labels, logits)}
 
-def _scores(
-    predict, clips, clip_spec, split, batch_size, limit, verbose=False
-) -> dict[str, float]:
-    _, labels, logits = inference.predictions(
-        predict, clips, clip_spec, split, batch_size, limit, verbose
-    )
-    loss = float(cross_entropy(clips.task, labels, logits))
-    return {"loss": loss, **metrics.scores_of(clips.task, labels, logits)}
+    return score
 
 
 def validation_split(clips) -> str:
@@ -191,6 +182,7 @@ def fit(
     log_every: int = 50,
     validation_limit: int | None = None,
     verbose: bool = True,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, float]:
     """Trains a model, in place, and resumes where an interrupted call stopped.
 
@@ -210,6 +202,7 @@ def fit(
         log_every: Steps between rows.
         validation_limit: Most clips to validate on; None is all.
         verbose: Whether to show the progress.
+        callbacks: For Keras' `fit`, to which all is one epoch; they may stop it.
 
     Returns:
         "step", and of the last row "loss" and what else it holds: "accuracy", and with
@@ -232,16 +225,15 @@ def fit(
             _endless(clips, clip_spec, recipe.batch_size, seed, start),
             steps_per_epoch=recipe.steps - start,
             shuffle=False,
-            callbacks=[session],
+            callbacks=[session, *callbacks],
             verbose=0,
         )
-    step = session.progress.step
-    check(step >= recipe.steps, "clips", "endless in training", f"{step} batches")
+    done = trainee.stop_training or session.progress.step >= recipe.steps
+    check(done, "clips", "endless in training", f"{session.progress.step} batches")
     return session.result()
 
 
 def _open(session: Session, model, clips, clip_spec, workdir, limit) -> None:
-    predict = inference.compiled(model)
     split = validation_split(clips)
     size, task = session.recipe.batch_size, clips.task
     scores = ["loss", "map"] if task == "multi" else ["loss", "top1", "top5"]
@@ -249,7 +241,7 @@ def _open(session: Session, model, clips, clip_spec, workdir, limit) -> None:
     session.open(
         pathlib.Path(workdir),
         [*columns, *(f"validation_{name}" for name in scores)],
-        lambda: _scores(predict, clips, clip_spec, split, size, limit, session.verbose),
+        scorer(model, clips, clip_spec, split, size, limit, session.verbose),
         score_name(task),
     )
 

@@ -181,8 +181,8 @@ def test_finished_run_trains_no_more(tmp_path):
 @pytest.mark.model
 def test_best_weights_stay_when_the_score_falls(tmp_path, monkeypatch):
     scores = iter([0.5, 0.9, 0.1])
-    fake = lambda *_: {"loss": 1.0, "top1": next(scores), "top5": 1.0}  # noqa: E731
-    monkeypatch.setattr(training, "_scores", fake)
+    fake = lambda: {"loss": 1.0, "top1": next(scores), "top5": 1.0}  # noqa: E731
+    monkeypatch.setattr(training, "scorer", lambda *_: fake)
     network = tiny_network()
     saved = []
     monkeypatch.setattr(
@@ -199,7 +199,7 @@ def test_weights_that_are_no_numbers_are_never_the_best(tmp_path, monkeypatch):
     fit(network, tmp_path, recipe=training.Recipe(2, 4))
     before = (tmp_path / "best.weights.h5").read_bytes()
     finite = {"loss": 1.0, "top1": 1.0, "top5": 1.0}
-    monkeypatch.setattr(training, "_scores", lambda *_: finite)
+    monkeypatch.setattr(training, "scorer", lambda *_: lambda: finite)
 
     save = session.Session._save
 
