@@ -3,6 +3,7 @@
 from setuptools import find_packages, setup
 
 JAX = ["jax>=0.10", "jaxlib>=0.10"]
+REPORT = ["plotly>=7"]
 
 setup(
     name="video-zoo",
@@ -14,11 +15,16 @@ setup(
     # The configs travel in the wheel as data of a package; `gin/` itself must not be
     # one, or it would shadow the gin library.
     package_dir={"zoo.configs": "gin"},
-    package_data={"zoo.configs": ["*.gin", "*/*.gin"]},
+    package_data={
+        "zoo.configs": ["*.gin", "*/*.gin"],
+        "search": ["report_page.html"],
+    },
     install_requires=[
         "absl-py>=2.1",
         "av>=18",
         "gin-config>=0.5",
+        "grpcio>=1.66",
+        "h5py>=3.11",
         "importlib_resources>=6",  # tensorflow-datasets imports it, undeclared.
         "keras>=3.12",
         "keras-tuner>=1.4.8",
@@ -29,8 +35,13 @@ setup(
         "tensorflow-datasets>=4.9.9",
     ],
     extras_require={
-        "dev": ["pytest>=8", "ruff>=0.12", "pre-commit>=4", "psutil>=6", *JAX],
+        "dev": [
+            *("pytest>=8", "ruff>=0.12", "pre-commit>=4", "psutil>=6"),
+            *JAX,
+            *REPORT,
+        ],
         "jax": JAX,
+        "report": REPORT,
         "gpu": ["tensorflow[and-cuda]>=2.20"],
     },
 )

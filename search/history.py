@@ -1,13 +1,14 @@
 """What a search knows of a trial that ended, and the files that keep it."""
 
 import csv
-import dataclasses
+import heapq
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.files import write_text
+from zoo.files import write_json, write_text
 
 
 @dataclass(frozen=True)
@@ -17,81 +18,106 @@ class Record:
     Args:
         trial: Its identifier, the number of its proposal.
         genotype: Canonical JSON.
-        status: "completed", "over budget", or "failed".
-        score: What trials compete by: the fitness where feasible, or else minus the
-            total violation, which is below any fitness; None where it failed.
-        parent: The parent's trial, None for a random network.
+        status: "completed", "stopped" (a hopeless training was ended early), "over
+            budget", or "failed".
+        fitness: The higher the better: the objective, negated where it is minimised;
+            None where the trial failed or is over budget.
+        parent: The parent's trial, None for a network that was drawn or given.
         mutation: What differs from the parent.
-        details: What the worker reported: parameters, macs, latency_ms, seconds,
-            violations, error, and the metrics of the evaluation.
+        details: What the worker reported: parameters, macs, activation_bytes,
+            latency_ms, seconds, violations, error, feedback, inherited, and the
+            metrics of the evaluation.
+        hyperparameters: Ordinary values that were tuned beside the genotype.
     """
 
     trial: str
     genotype: str
     status: str
-    score: float | None = None
+    fitness: float | None = None
     parent: str | None = None
     mutation: str = ""
     details: dict = field(default_factory=dict)
+    hyperparameters: dict = field(default_factory=dict)
 
     @property
     def feasible(self) -> bool:
         """Whether it was trained and keeps the budget."""
-        return self.status == "completed"
+        return self.status in ("completed", "stopped")
 
     @property
-    def fitness(self) -> float | None:
-        """The score of a feasible trial."""
-        return self.score if self.feasible else None
+    def merit(self) -> tuple[bool, float] | None:
+        """What trials compete by: any feasible one beats any that is over budget.
+
+        Those compete by their total violation; a failed trial has no merit.
+        """
+        if self.feasible:
+            return True, self.fitness
+        if self.status == "over budget":
+            return False, -sum(self.details["violations"].values())
+        return None
 
     def row(self) -> dict[str, object]:
         """The trial's line of `history.csv`."""
-        known = {**self.details, **dataclasses.asdict(self)}
-        known |= {"fitness": self.fitness, "feasible": self.feasible}
+        known = {**self.details, **vars(self)}
+        known["feasible"] = self.feasible
+        known["hyperparameters"] = json.dumps(self.hyperparameters)
         return {name: known.get(name) for name in COLUMNS}
 
 
 COLUMNS = (
     *("trial", "genotype", "parameters", "macs", "latency_ms", "fitness", "feasible"),
-    *("status", "seconds", "parent", "mutation", "error"),
+    *("status", "seconds", "parent", "mutation", "hyperparameters", "hypervolume"),
+    "error",
 )
 
 
-def best(records: Sequence[Record], count: int = 1) -> list[Record]:
+def best(records: Iterable[Record], count: int = 1) -> list[Record]:
     """The fittest feasible records, the earlier of equals first."""
-    feasible = [record for record in records if record.feasible]
-    return sorted(feasible, key=lambda record: -record.score)[:count]
+    feasible = (record for record in records if record.feasible)
+    return heapq.nsmallest(count, feasible, key=lambda record: -record.fitness)
 
 
 class HistoryFiles:
-    """Writes `history.csv` and `best.json`.
+    """Writes `history.csv`, `best.json` and, in several objectives, `pareto.json`.
 
     Args:
         workdir: Where they are.
         records: Of the trials that ended before; the files are written anew from them,
             as a process may have died between a trial's end and its line.
+        archive: Keeps the Pareto front; None where there is one objective.
     """
 
-    def __init__(self, workdir: Path, records: Sequence[Record] = ()):
+    def __init__(self, workdir: Path, records: Sequence[Record] = (), archive=None):
         self.workdir = Path(workdir)
+        self.archive = archive
         self.best: Record | None = None
         header = dict(zip(COLUMNS, COLUMNS, strict=True))
         lines = _lines([header, *(record.row() for record in records)])
         write_text(self.workdir / "history.csv", lines)
         for record in best(records):
             self._keep(record)
+        self._keep_front()
 
     def add(self, record: Record) -> None:
         """Appends a trial's line, and keeps its genotype where it is the best."""
         path = self.workdir / "history.csv"
         with path.open("a", encoding="utf-8", newline="") as file:
             file.write(_lines([record.row()]))
-        if record.feasible and (self.best is None or record.score > self.best.score):
+        if best([r for r in (self.best, record) if r]) == [record]:
             self._keep(record)
+        if self.archive and record in self.archive.records:
+            self._keep_front()
 
     def _keep(self, record: Record) -> None:
         self.best = record
         write_text(self.workdir / "best.json", record.genotype + "\n")
+
+    def _keep_front(self) -> None:
+        if self.archive:
+            rows = [record.row() for record in self.archive.records]
+            front = {"objectives": self.archive.objectives, "networks": rows}
+            front["hypervolume"] = self.archive.hypervolume()
+            write_json(self.workdir / "pareto.json", front)
 
 
 def _lines(rows: list[dict]) -> str:

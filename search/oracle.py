@@ -1,270 +1,376 @@
 """Evolution of genotypes as an oracle of keras-tuner."""
 
 import functools
-import json
-import math
-import random
-import warnings
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras_tuner
+from keras_tuner.engine.trial import Trial, TrialStatus
 
+from search import journal, ordinary, verdict
 from search.budget import Budget
-from search.difference import difference
-from search.history import Record
-from search.selection import Constant, Schedule, Selector, Survivor
-from zoo import genotypes
-from zoo.files import write_text
-from zoo.genotypes.base import Genotype, check_whole
+from search.dispatcher import Dispatcher
+from search.evolution import Evolution
+from search.history import Record, best
+from search.ledger import (
+    ATTEMPT,
+    DETAILS,
+    GENOTYPE,
+    PARENT,
+    SEED,
+    Ledger,
+    ordinary_values,
+)
+from search.pareto import Archive
+from search.stopping import Stopping
+from zoo.genotypes.base import check, check_whole
 
-GENOTYPE = "nas/genotype"  # Canonical JSON; all a worker needs to build the network.
-PARENT = "nas/parent"
-MUTATION = "nas/mutation"
-SEED = "nas/seed"  # Of the trial's training.
-DETAILS = "nas/aux"  # What the worker found, as JSON, beside the score.
 OBJECTIVE = "fitness"
-MUTATION_TRIES = 100
-MOST_STARTS = 2  # Of a trial, where the process dies in it.
+HEARTBEAT, RELEASE = "nas/heartbeat", "nas/release"  # Metrics that are messages.
+GONE_SECONDS = 10  # After which a silent tuner without a trial counts as gone.
+
+
+def guarded(method):
+    """One call at a time; an error such as a full disk stops the search.
+
+    Raised in keras-tuner's chief it would leave its workers waiting for ever.
+    """
+
+    @functools.wraps(method)
+    def call(self, *args, **kwargs):
+        with self._lock:
+            try:
+                return method(self, *args, **kwargs)
+            except Exception as error:
+                self.fail(error)
+                return _bare_trial(TrialStatus.STOPPED)
+
+    return call
 
 
 class EvolutionOracle(keras_tuner.Oracle):
-    """Proposes genotypes: first random ones, then mutations of selected parents.
+    """Lets keras-tuner run an evolution, and keeps all that happens in a journal.
 
-    A proposal depends on nothing but the seed, its index, and the trials that ended
-    before it, so that a search that was interrupted goes on as if it had not been. What
-    breaks the budget on paper, or was proposed before, is never proposed. A trial
-    scores its fitness in [0, 1], or minus its total violation where the machine showed
-    that it breaks the budget; one that failed or scored no number has no score and
-    does not join the population. One in which the process died twice has failed.
+    Everything it knows can be rebuilt from `journal.jsonl`, so a search that was
+    interrupted goes on as if it had not been. A worker holds a lease on its trial,
+    which its heartbeats renew: a trial whose worker died goes to another, and the first
+    end that is reported counts. One that fails or scores no number has no fitness and
+    does not join the population. No failure stops the search, but for many crashes in
+    a row.
 
     Args:
-        space: Has `sample(rng)` and `mutate(parent, rng)`.
-        num_classes: Width of the classifier, for the cost on paper.
-        budget: What networks may cost; None is the memory of this machine.
-        selector: Chooses a parent; None proposes random networks only.
-        survivor: Gives who leaves the population when it is full.
-        mutations: Number of mutations by the index of the proposal.
-        population_size: Random networks at first, and size of the population.
+        evolution: Proposes.
+        objective: What is reported of a trial, as keras-tuner has it: a name, or
+            `keras_tuner.Objective(name, "max" or "min")`.
         max_trials: Networks in all.
+        initial: What is proposed first: names of models, files of genotypes, or folders
+            of earlier searches, whose best networks are taken.
+        stopping: Ends hopeless trainings early, see `search/stopping.py`; None ends
+            none.
+        archive: Keeps the Pareto front; None keeps none.
+        hyperparameters: Ordinary ones to tune beside the genotype.
+        tune_new_entries: Whether to tune also those that a hypermodel asks for.
+        allow_new_entries: Whether a hypermodel may ask for others.
         max_crashes: Crashed trials in a row that end the search; networks that break
             the budget or score no number are no crashes.
-        seed: From 0.
+        max_attempts: How often a trial may lose its worker until it has failed.
+        max_retries_per_trial: How often one that failed is tried again, with another
+            seed.
+        lease_seconds: After which a silent worker has lost its trial.
     """
 
     def __init__(
         self,
-        space,
-        num_classes: int,
-        budget: Budget | None = None,
-        selector: Selector | None = None,
-        survivor: Survivor | None = None,
-        mutations: Schedule | None = None,
-        population_size: int = 200,
+        evolution: Evolution,
+        objective: str | keras_tuner.Objective = OBJECTIVE,
         max_trials: int = 1200,
+        initial: Sequence[str] = (),
+        stopping: Stopping | None = None,
+        archive: Archive | None = None,
+        hyperparameters: keras_tuner.HyperParameters | None = None,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
         max_crashes: int = 10,
-        seed: int = 0,
+        max_attempts: int = 3,
+        max_retries_per_trial: int = 0,
+        lease_seconds: float = 60,
     ):
-        check_whole(num_classes, "num_classes")
-        check_whole(population_size, "population_size")
         check_whole(max_trials, "max_trials")
         check_whole(max_crashes, "max_crashes")
-        check_whole(seed, "seed", least=0)
-        slots = keras_tuner.HyperParameters()
+        check_whole(max_attempts, "max_attempts")
+        check_whole(max_retries_per_trial, "max_retries_per_trial", least=0)
+        check(lease_seconds > 0, "lease_seconds", "above 0", lease_seconds)
+        slots = hyperparameters or keras_tuner.HyperParameters()
         slots.Fixed(GENOTYPE, "")
         super().__init__(
-            objective=keras_tuner.Objective(OBJECTIVE, "max"),
+            objective=verdict.as_objective(objective),
             max_trials=max_trials,
             hyperparameters=slots,
-            tune_new_entries=False,
-            seed=seed + 1,  # keras-tuner reads 0 as none.
+            tune_new_entries=tune_new_entries,
+            allow_new_entries=allow_new_entries,
+            seed=evolution.seed + 1,  # keras-tuner reads 0 as none.
+            max_retries_per_trial=max_retries_per_trial,
         )
-        self.space = space
-        self.num_classes = num_classes
-        self.budget = budget or Budget()
-        self.selector = selector
-        self.survivor = survivor
-        self.mutations = mutations or Constant(1)
-        self.population_size = population_size
-        self.max_crashes = max_crashes
-        self.search_seed = seed
-        self.population: list[Record] = []
-        self.stop_reason: str | None = None  # Why it ended before its last trial.
+        self.dispatcher = Dispatcher(
+            evolution,
+            self._take,
+            initial,
+            stopping,
+            max_trials,
+            max_crashes,
+            max_attempts,
+            max_retries_per_trial,
+        )
+        self.evolution = evolution
+        self.archive = archive
+        self.lease_seconds = lease_seconds
+        self.distributed = False  # Whether the workers are other processes.
+        self.failure: Exception | None = None  # What it could not go on after.
         self.listeners: list[Callable[[Record], None]] = []
         self.verbose = 0
-        self._details: dict[str, dict] = {}
-        self._starts: dict[str, int] = {}
+        self._tuners: dict[str, float] = {}  # When each was heard of last.
+        self._lock = threading.RLock()
+
+    @property
+    def budget(self) -> Budget:
+        """What networks may cost."""
+        return self.evolution.budget
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the search ended before its last trial."""
+        return self.dispatcher.stop_reason
+
+    @property
+    def journal_path(self) -> Path:
+        """Where the events are kept."""
+        return Path(self._project_dir, journal.NAME)
 
     def identity(self) -> dict[str, object]:
         """What makes two searches the same but for their number of trials."""
         return {
             "method": type(self).__name__,
-            "space": repr(self.space),
-            "num_classes": self.num_classes,
-            "budget": repr(self.budget),
-            "selector": repr(self.selector),
-            "survivor": getattr(self.survivor, "__name__", repr(self.survivor)),
-            "mutations": repr(self.mutations),
-            "population_size": self.population_size,
-            "seed": self.search_seed,
+            **self.evolution.identity(),
+            "objective": f"{self.objective.direction} {self.objective.name}",
+            "stopping": repr(self.dispatcher.stopping),
         }
 
     def records(self) -> list[Record]:
         """The trials that ended, in that order."""
-        return [self._record(trial_id) for trial_id in self.end_order]
+        with self._lock:
+            return list(self.dispatcher.ledger.ended)
 
-    def populate_space(self, trial_id: str) -> dict:
-        if self.stop_reason:
-            return {"status": "STOPPED"}
-        try:
-            genotype, parent = self._propose(int(trial_id))
-        except ValueError as error:
-            # Raised here it would leave keras-tuner's lock held for ever.
-            self.stop_reason = str(error)
-            return {"status": "STOPPED"}
-        if genotype is None:
-            self.stop_reason = "every network of the space that was drawn is tried"
-            return {"status": "STOPPED"}
-        values = {GENOTYPE: genotype.to_json(), SEED: self._training_seed(trial_id)}
-        if parent is not None:
-            values[PARENT] = parent.trial
-            values[MUTATION] = difference(parent.genotype, values[GENOTYPE])
-        return {"status": "RUNNING", "values": values}
+    def living(self) -> set[str]:
+        """Trials that are, or are just becoming, somebody's parents."""
+        with self._lock:
+            ledger = self.dispatcher.ledger
+            running = [ledger[lease.trial].values for lease in self.dispatcher.leases]
+            parents = {values[PARENT] for values in running if PARENT in values}
+            alive = ledger.population if self.evolution.selector else ()
+            return parents | {record.trial for record in alive}
 
-    @keras_tuner.synchronized
-    def create_trial(self, tuner_id):
-        trial = super().create_trial(tuner_id)
-        if trial.status == "RUNNING":
-            self._count_start(trial.trial_id, 1)
+    def finished(self) -> bool:
+        """Whether no trial is left to run or to wait for."""
+        with self._lock:
+            return self.dispatcher.finished()
+
+    def forsaken(self) -> bool:
+        """Whether no worker is left that would ask for a trial."""
+        now = time.monotonic()
+        with self._lock:
+            return not any(now - at < GONE_SECONDS for at in self._tuners.values())
+
+    @guarded
+    def create_trial(self, tuner_id: str) -> Trial:
+        self.open()
+        self._tuners[tuner_id] = time.monotonic()
+        draw = functools.partial(ordinary.draw, self.hyperparameters)
+        issued = self.dispatcher.next(tuner_id, draw)
+        if issued is not None:
+            return self._prepared(issued)
+        if len(self.dispatcher.leases) and not self.dispatcher.aborted:
+            return _bare_trial(TrialStatus.IDLE)
+        self._tuners.pop(tuner_id, None)
+        return _bare_trial(TrialStatus.STOPPED)
+
+    @guarded
+    def update_trial(self, trial_id: str, metrics: dict, step: int = 0) -> Trial:
+        for message in (RELEASE, HEARTBEAT, ATTEMPT):
+            if message in metrics:
+                return self._answer(message, trial_id, dict(metrics), int(step))
+        trial = self.trials[trial_id]
+        verdict.learn(trial, metrics, self.objective, step)
         return trial
 
-    @keras_tuner.synchronized
-    def forgive(self, trial_id: str) -> None:
-        """Takes back a trial's start, as its user has interrupted it."""
-        self._count_start(trial_id, -1)
-
-    @keras_tuner.synchronized
-    def update_trial(self, trial_id, metrics, step=0):
-        with warnings.catch_warnings():
-            # numpy warns of a best value among nothing but NaN.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            return super().update_trial(trial_id, metrics, step)
-
-    def score_trial(self, trial):
-        value = trial.metrics.get_last_value(OBJECTIVE)
-        trial.score = float(value) if math.isfinite(value) else math.nan
-        trial.best_step = 0
-
-    @keras_tuner.synchronized
-    def end_trial(self, trial):
-        if trial.trial_id in self.end_order:
+    @guarded
+    def end_trial(self, trial: Trial) -> None:
+        ledger = self.dispatcher.ledger
+        # The first end counts, also that of a worker that was given up.
+        if trial.trial_id not in ledger or ledger[trial.trial_id].record:
             return
-        details = trial.hyperparameters.values.pop(DETAILS, "{}")
-        self._details[trial.trial_id] = json.loads(details)
-        super().end_trial(trial)
-        # It was saved as still going on, and would run again after a restart.
-        self.save()
-        record = self._record(trial.trial_id)
-        self._join(record)
-        for listener in self.listeners:
+        values = trial.hyperparameters.values
+        details = verdict.read_details(values.pop(DETAILS, "{}"))
+        self._learn_space(trial.hyperparameters)
+        trial.metrics = self.trials[trial.trial_id].metrics
+        stopped = ledger[trial.trial_id].stopped
+        status, fitness = verdict.judge(trial, details, self.objective, stopped)
+        ordinary_ones = ordinary_values(values)
+        record = self.dispatcher.end(
+            trial.trial_id, status, fitness, details, ordinary_ones
+        )
+        for listener in self.listeners if record else ():
             listener(record)
 
-    def get_state(self) -> dict:
-        own = {"details": self._details, "starts": self._starts}
-        return {**super().get_state(), **own}
+    @guarded
+    def reap(self) -> None:
+        """Takes back the trials of workers that were not heard of in time."""
+        self.dispatcher.reap()
 
-    def set_state(self, state: dict):
-        super().set_state(state)
-        self._details = state["details"]
-        self._starts = state.get("starts", {})
+    def fail(self, error: Exception) -> None:
+        """Ends the search, as it can not go on."""
+        self.failure, self.dispatcher.aborted = error, True
+        self.dispatcher.stop_reason = f"{type(error).__name__}: {error}"
 
-    def save(self):
-        write_text(Path(self._get_oracle_fname()), json.dumps(self.get_state()))
+    def get_space(self) -> keras_tuner.HyperParameters:
+        """The hyperparameters; a genotype to build is among the values."""
+        space = super().get_space()
+        space.values[GENOTYPE] = self._example
+        return space
 
-    def reload(self):
-        super().reload()
-        ended = set(self.end_order)
-        waiting = sorted((t for t in self.trials if t not in ended), key=int)
-        self._retry_queue = waiting[::-1]  # Taken from its end.
-        for trial_id in waiting:
-            # keras-tuner drops a result where the trial has one from before.
-            self.trials[trial_id].metrics = type(self.trials[trial_id].metrics)()
-        self.population = []
-        for record in self.records():
-            self._join(record)
-        self._end_deadly()
+    def update_space(self, hyperparameters: keras_tuner.HyperParameters) -> None:
+        with self._lock:
+            self._learn_space(hyperparameters)
 
-    def _count_start(self, trial_id: str, change: int) -> None:
-        self._starts[trial_id] = self._starts.get(trial_id, 0) + change
-        self.save()
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        ranked = best(self.records(), num_trials)
+        return [self.trials[record.trial] for record in ranked]
 
-    def _end_deadly(self) -> None:
-        """Ends as failed what the process died in too often to try again."""
-        for trial_id in self._retry_queue[::-1]:
-            if self._starts.get(trial_id, 0) >= MOST_STARTS:
-                self._retry_queue.remove(trial_id)
-                trial = self.trials[trial_id]
-                details = {"error": "the process died in it twice"}
-                trial.hyperparameters.values[DETAILS] = json.dumps(details)
-                trial.status = "FAILED"  # Without a message it is no crash in a row.
-                self.end_trial(trial)
+    def remaining_trials(self) -> int:
+        return self.max_trials - len(self.dispatcher.ledger.ended)
 
-    def _propose(self, index: int) -> tuple[Genotype | None, Record | None]:
-        rng = random.Random(f"{self.search_seed}/{index}")
-        if self.selector and self.population and index >= self.population_size:
-            parent = self.selector(self.population, rng)
-            for _ in range(MUTATION_TRIES):
-                child = genotypes.from_json(parent.genotype)
-                for _ in range(self.mutations(index)):
-                    child = self.space.mutate(child, rng)
-                feasible = not self.budget.violations(child.cost(self.num_classes))
-                if feasible and self._is_new(child):
-                    return child, parent
-        draw = functools.partial(self.space.sample, rng)
-        return self.budget.sample(draw, self.num_classes, self._is_new), None
+    def save(self) -> None:
+        """Does nothing: each event is in the journal when it has happened."""
 
-    def _is_new(self, genotype: Genotype) -> bool:
-        return not self._duplicate({GENOTYPE: genotype.to_json()})
+    def reload(self) -> None:
+        """Rebuilds the search from its journal, where there is one.
 
-    def _compute_values_hash(self, values: dict) -> str:
-        own = {k: v for k, v in values.items() if k == GENOTYPE or k[:4] != "nas/"}
-        return super()._compute_values_hash(own)
-
-    def _training_seed(self, trial_id: str) -> int:
-        return random.Random(f"{self.search_seed}/{int(trial_id)}/train").getrandbits(
-            31
-        )
-
-    def _record(self, trial_id: str) -> Record:
-        trial = self.trials[trial_id]
-        values, details = trial.hyperparameters.values, self._details[trial_id]
-        completed = trial.status == "COMPLETED"
-        status = "over budget" if details.get("violations") else "completed"
-        return Record(
-            trial=trial_id,
-            genotype=values[GENOTYPE],
-            status=status if completed else "failed",
-            score=trial.score if completed else None,
-            parent=values.get(PARENT),
-            mutation=values.get(MUTATION, ""),
-            details=details,
-        )
-
-    def _join(self, record: Record) -> None:
-        if record.score is None:
+        Raises:
+            ValueError: It is the journal of another search, or damaged.
+        """
+        if not self.journal_path.exists():
             return
-        self.population.append(record)
-        if self.survivor and len(self.population) > self.population_size:
-            del self.population[self.survivor(self.population)]
+        self.dispatcher.ledger = Ledger(self.evolution.join)
+        self.trials, self.start_order, self.end_order = {}, [], []
+        for event in journal.read(self.journal_path):
+            self._take(event)
+        self._check_identity(self.dispatcher.ledger.identity)
 
-    def _save_trial(self, trial):
-        path = Path(self._get_trial_dir(trial.trial_id), "trial.json")
-        write_text(path, json.dumps(trial.get_state()))
+    def open(self) -> None:
+        """Begins, or goes on, to give out trials.
 
-    def _check_consecutive_failures(self):
-        # keras-tuner would raise, also for failures of a run long ago.
-        last = [self.trials[t] for t in self.end_order[-self.max_crashes :]]
-        crashed = [trial.status == "FAILED" and trial.message for trial in last]
-        if len(last) == self.max_crashes and all(crashed):
-            last_line = last[-1].message.strip().splitlines()[-1]
-            self.stop_reason = f"{len(last)} trials in a row crashed: {last_line}"
+        Raises:
+            ValueError: Another process searches in the folder, or what the search is
+                to begin with is not of its space or its budget.
+        """
+        with self._lock:
+            if self.dispatcher.is_open:
+                return
+            if self.distributed:
+                self.dispatcher.leases.seconds = self.lease_seconds
+            space = self.hyperparameters.get_config()["space"]
+            self.dispatcher.open(self.journal_path, self.identity(), space)
+            self.dispatcher.go_on(self.distributed)
+            names = {lease.tuner for lease in self.dispatcher.leases}
+            self._tuners = dict.fromkeys(names, time.monotonic())
+
+    def close(self) -> None:
+        """Leaves the folder to whoever goes on with the search."""
+        with self._lock:
+            self.dispatcher.close()
+
+    @functools.cached_property
+    def _example(self) -> str:
+        """Some genotype of the space."""
+        entries = self.dispatcher.ledger.entries
+        if entries:
+            return entries[0].values[GENOTYPE]
+        return self.evolution.propose(Ledger()).genotype
+
+    def _check_identity(self, known: dict) -> None:
+        for name, value in self.identity().items():
+            if known and known.get(name) != value:
+                raise ValueError(
+                    "`directory` must be new, or of the same search. Got: "
+                    f"{str(self.journal_path.parent)!r}, of a search with {name} "
+                    f"{known.get(name)!s:.200}, not {value!s:.200}"
+                )
+
+    def _take(self, event: dict) -> Record | None:
+        """Lets an event happen, now or again."""
+        record = self.dispatcher.ledger.apply(event)
+        if event["event"] == "propose":
+            hyperparameters = self.hyperparameters.copy()
+            hyperparameters.values = dict(event["values"])
+            self.trials[event["trial"]] = Trial(hyperparameters, event["trial"])
+            self.start_order.append(event["trial"])
+        elif event["event"] == "space":
+            config = {"space": event["space"], "values": {}}
+            self.hyperparameters = keras_tuner.HyperParameters.from_config(config)
+        elif record is not None:
+            self._file(record)
+        return record
+
+    def _file(self, record: Record) -> None:
+        """Shows keras-tuner how a trial ended."""
+        trial, failed = self.trials[record.trial], record.status == "failed"
+        trial.status = TrialStatus.FAILED if failed else TrialStatus.COMPLETED
+        trial.message = record.details.get("error")
+        trial.hyperparameters.values |= record.hyperparameters
+        if record.fitness is not None:
+            sign = 1 if self.objective.direction == "max" else -1
+            trial.score = sign * record.fitness
+        self.end_order.append(record.trial)
+        if self.archive:
+            self.archive.add(record)
+            record.details["hypervolume"] = self.archive.hypervolume()
+
+    def _prepared(self, trial_id: str) -> Trial:
+        """A trial as its worker gets it."""
+        trial, entry = self.trials[trial_id], self.dispatcher.ledger[trial_id]
+        seed = self.evolution.training_seed(int(trial_id), entry.retries)
+        trial.hyperparameters.values |= {ATTEMPT: entry.attempts, SEED: seed}
+        trial.status = TrialStatus.RUNNING
+        trial.metrics = type(trial.metrics)()  # Those of an earlier attempt.
+        return trial
+
+    def _answer(self, message: str, trial: str, metrics: dict, rung: int) -> Trial:
+        """What becomes of a trial whose worker sends a message."""
+        held = self.dispatcher.holds(trial, int(metrics[message]))
+        if held and message == RELEASE:
+            self.dispatcher.lose(trial, "interrupted")
+            held = False
+        if held and message == ATTEMPT:
+            value = metrics[self.objective.name]
+            score = value if self.objective.direction == "max" else -value
+            held = not self.dispatcher.is_hopeless(trial, rung, score)
+        return _bare_trial(TrialStatus.RUNNING if held else TrialStatus.STOPPED, trial)
+
+    def _learn_space(self, hyperparameters: keras_tuner.HyperParameters) -> None:
+        known = self.hyperparameters
+        asked = hyperparameters.space
+        new = [hp for hp in asked if not known._exists(hp.name, hp.conditions)]
+        if new and not self.allow_new_entries:
+            names = [hp.name for hp in new]
+            rule = "free of hyperparameters that the oracle does not have"
+            raise ValueError(f"`hypermodel` must be {rule}. Got: {names}")
+        if new and self.tune_new_entries:
+            known.merge(new)
+            if self.dispatcher.is_open:
+                self.dispatcher.log("space", space=known.get_config()["space"])
+
+
+def _bare_trial(status: str, trial: str = "none") -> Trial:
+    """An answer that needs no values."""
+    return Trial(keras_tuner.HyperParameters(), trial, status)

@@ -1,49 +1,108 @@
-"""What a search says: a line for each trial, and a table at its end."""
+"""What a search says: a line for each trial, a status, and a table at its end."""
 
+import collections
+import sys
+import time
 from collections.abc import Sequence
 
 from search.history import Record, best
 from zoo.monitor import clock
 
 TOP = 5
+RECENT = 50  # Trials whose pace tells the time that is left.
 
 
-def trial_line(records: Sequence[Record], total: int) -> str:
-    """Tells of the last of the trials that ended, of `total` in all."""
-    record, number = records[-1], len(records)
-    place = f"{number}/{total}  trial {record.trial}"
-    parts = [place, *_costs(record), outcome(record)]
-    for leader in best(records):
-        parts.append(f"best {leader.score:.3f} (trial {leader.trial})")
-    seconds = [r.details.get("seconds", 0) for r in records]
-    parts.append(f"{seconds[-1]:.0f} s")
-    if number < total:
-        left = sum(seconds[-20:]) / len(seconds[-20:]) * (total - number)
-        parts.append(f"{clock(left)} left")
-    return "  ".join(parts)
+class Table:
+    """Prints a line for each trial, and under it how the search stands.
+
+    On a terminal the status is one line that is drawn over; elsewhere it is printed
+    after every tenth trial.
+
+    Args:
+        records: Of the trials that ended before.
+        total: Trials in all.
+    """
+
+    def __init__(self, records: Sequence[Record], total: int):
+        self.total = total
+        self.count, self.fitnesses, self.best = 0, 0.0, None
+        self.feasible = 0
+        self.failures: collections.Counter[str] = collections.Counter()
+        self.times = collections.deque([time.monotonic()], RECENT)
+        for record in records:
+            self._count(record)
+
+    def add(self, record: Record) -> None:
+        """Tells of a trial that has ended."""
+        self._count(record)
+        self.times.append(time.monotonic())
+        live = sys.stdout.isatty()
+        print(("\r\x1b[K" if live else "") + self._line(record), flush=True)
+        if live and self.count < self.total:
+            print(self.status(), end="", flush=True)
+        elif self.count % 10 == 0:
+            print(self.status(), flush=True)
+
+    def status(self) -> str:
+        """Best, mean, rate, time left, and failures by reason."""
+        parts = [f"{self.count}/{self.total}"]
+        if self.best:
+            mean = self.fitnesses / self.feasible
+            parts.append(f"best {self.best.fitness:.3f}  mean {mean:.3f}")
+        seconds = self.times[-1] - self.times[0]
+        if seconds > 0:
+            rate = (len(self.times) - 1) / seconds
+            left = clock((self.total - self.count) / rate)
+            parts.append(f"{_rate(rate)}  {left} left")
+        if self.failures:
+            counts = [f"{n} {reason}" for reason, n in self.failures.most_common()]
+            parts.append(f"without fitness: {', '.join(counts)}")
+        return "  ".join(parts)
+
+    def _count(self, record: Record) -> None:
+        self.count += 1
+        if record.feasible:
+            self.feasible += 1
+            self.fitnesses += record.fitness
+            self.best = best([r for r in (self.best, record) if r])[0]
+        else:
+            self.failures[record.details.get("reason", record.status)] += 1
+
+    def _line(self, record: Record) -> str:
+        place = f"{self.count}/{self.total}  trial {record.trial}"
+        parts = [place, *_costs(record), outcome(record)]
+        if self.best:
+            parts.append(f"best {self.best.fitness:.3f} (trial {self.best.trial})")
+        parts.append(f"{record.details.get('seconds', 0):.0f} s")
+        return "  ".join(parts)
 
 
 def outcome(record: Record) -> str:
     """What became of a trial: its fitness, or why it has none."""
     if record.feasible:
-        return f"fitness {record.score:.3f}"
+        early = " (stopped early)" if record.status == "stopped" else ""
+        return f"fitness {record.fitness:.3f}{early}"
     excess = record.details.get("violations", {})
     broken = [f"{name} +{value:.0%}" for name, value in excess.items()]
-    error = record.details.get("error", "no reason given").strip().splitlines()[-1]
+    error = record.details.get("error", "").strip() or "no reason given"
+    error = error.splitlines()[-1]
     reason = ", ".join(broken) if broken else error[:100]
     return f"{record.status} ({reason})"
 
 
 def summary(records: Sequence[Record]) -> str:
     """How the trials ended, and a table of the best."""
+    known = collections.Counter(record.status for record in records)
+    always = ("completed", "over budget", "failed")
     counts = [
-        f"{sum(r.status == status for r in records)} {status}"
-        for status in ("completed", "over budget", "failed")
+        f"{known[status]} {status}"
+        for status in ("completed", "stopped", "over budget", "failed")
+        if known[status] or status in always
     ]
     rows = [("trial", "fitness", "parameters", "MACs", "latency", "from")]
     for record in best(records, TOP):
         origin = f"{record.parent}: {record.mutation}" if record.parent else "random"
-        rows.append((record.trial, f"{record.score:.3f}", *_costs(record), origin))
+        rows.append((record.trial, f"{record.fitness:.3f}", *_costs(record), origin))
     widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
     lines = [
         "  ".join([cell.rjust(w) for cell, w in zip(row, widths, strict=False)])
@@ -62,6 +121,12 @@ def _costs(record: Record) -> list[str]:
         "? MACs" if macs is None else f"{_short(macs)} MACs",
         "? ms" if latency is None else f"{latency:.2f} ms",
     ]
+
+
+def _rate(per_second: float) -> str:
+    units = (("s", 1), ("min", 60), ("h", 3600))
+    unit, seconds = next((u for u in units if per_second * u[1] >= 1), units[-1])
+    return f"{per_second * seconds:.3g} trials/{unit}"
 
 
 def _short(number: float) -> str:

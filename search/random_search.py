@@ -1,6 +1,7 @@
 """Random search: the measure of every other method."""
 
 from search.budget import Budget
+from search.evolution import Evolution
 from search.oracle import EvolutionOracle
 
 
@@ -11,9 +12,8 @@ class RandomOracle(EvolutionOracle):
         space: Has `sample(rng)`.
         num_classes: Width of the classifier, for the cost on paper.
         budget: What networks may cost; None is the memory of this machine.
-        max_trials: Networks in all.
-        max_crashes: Crashed trials in a row that end the search.
         seed: From 0.
+        **engine: Of `EvolutionOracle`, such as `max_trials`.
     """
 
     def __init__(
@@ -21,15 +21,7 @@ class RandomOracle(EvolutionOracle):
         space,
         num_classes: int,
         budget: Budget | None = None,
-        max_trials: int = 1200,
-        max_crashes: int = 10,
         seed: int = 0,
+        **engine,
     ):
-        super().__init__(
-            space,
-            num_classes,
-            budget,
-            max_trials=max_trials,
-            max_crashes=max_crashes,
-            seed=seed,
-        )
+        super().__init__(Evolution(space, num_classes, budget, seed=seed), **engine)

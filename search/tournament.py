@@ -1,8 +1,9 @@
 """Evolution by tournaments, as in Tiny Video Networks and EvaNet."""
 
 from search.budget import Budget
+from search.evolution import Evolution
 from search.oracle import EvolutionOracle
-from search.selection import SURVIVORS, Constant, Tournament
+from search.selection import SURVIVORS, Constant, Schedule, Tournament
 from zoo.genotypes.base import check
 
 
@@ -17,13 +18,14 @@ class TournamentOracle(EvolutionOracle):
         space: Has `sample(rng)` and `mutate(parent, rng)`.
         num_classes: Width of the classifier, for the cost on paper.
         budget: What networks may cost; None is the memory of this machine.
-        population_size: Random networks at first, and size of the population.
+        population_size: Networks at first, and size of the population.
         sample_size: Networks in a tournament.
         survivor: Who leaves a full population: "worst" or "oldest".
-        mutations: Parts that a child differs in.
-        max_trials: Networks in all.
-        max_crashes: Crashed trials in a row that end the search.
+        mutations: How often a child is mutated: a number, or a schedule such as
+            `selection.Annealed`.
+        duplicates: "avoid", or "replay" the result of what was proposed before.
         seed: From 0.
+        **engine: Of `EvolutionOracle`, such as `max_trials`.
     """
 
     def __init__(
@@ -34,21 +36,21 @@ class TournamentOracle(EvolutionOracle):
         population_size: int = 200,
         sample_size: int = 50,
         survivor: str = "worst",
-        mutations: int = 1,
-        max_trials: int = 1200,
-        max_crashes: int = 10,
+        mutations: int | Schedule = 1,
+        duplicates: str = "avoid",
         seed: int = 0,
+        **engine,
     ):
         check(survivor in SURVIVORS, "survivor", f"one of {[*SURVIVORS]}", survivor)
-        super().__init__(
+        evolution = Evolution(
             space,
             num_classes,
             budget,
             selector=Tournament(sample_size),
             survivor=SURVIVORS[survivor],
-            mutations=Constant(mutations),
+            mutations=mutations if callable(mutations) else Constant(mutations),
             population_size=population_size,
-            max_trials=max_trials,
-            max_crashes=max_crashes,
+            duplicates=duplicates,
             seed=seed,
         )
+        super().__init__(evolution, **engine)

@@ -39,10 +39,14 @@ RULES = [
         },
     ),
     (
+        ("search/report.py", "search/figures.py", "search/story.py"),
+        {"top": ("zoo", "search"), "lazy": ("plotly",)},
+    ),
+    (
         "search/",
         {
-            "top": ("zoo", "search", "keras", "keras_tuner", "numpy"),
-            "lazy": ("tensorflow", "jax"),
+            "top": ("zoo", "search", "keras", "keras_tuner", "numpy", "grpc", "h5py"),
+            "lazy": ("tensorflow", "tensorboard", "jax"),
         },
     ),
     (
@@ -69,6 +73,7 @@ JOB_MODULES = {
     "zoo.evaluate",
     "zoo.predict",
     "search.run",
+    "search.report",
     "datasets.check",
     "datasets.prepare",
 }
@@ -124,6 +129,9 @@ def test_imports_follow_the_arrows(path):
         ("search/spaces/a.py", "from zoo.models import tiny_video"),
         ("search/tuner.py", "from datasets import folder"),
         ("search/tuner.py", "from zoo import train"),
+        ("search/tuner.py", "def f():\n    import plotly"),
+        ("search/run.py", "from search import report"),
+        ("search/report.py", "import keras"),
         ("datasets/folder.py", "from zoo.models import tiny_video"),
         ("datasets/moving_shapes.py", "import tensorflow"),
         ("datasets/source.py", "from zoo.genotypes import ClipSpec"),

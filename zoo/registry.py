@@ -13,6 +13,9 @@ from zoo.models import tiny_video
 BUILDERS: dict[type[Genotype], Callable[..., keras.Model]] = {
     TinyVideoGenotype: tiny_video.build,
 }
+# What training taught about a genotype's parts: from the trained network, a number by
+# part, such as the gates of edges. A family without such parts has no entry.
+FEEDBACK: dict[type[Genotype], Callable[[keras.Model], dict[str, float]]] = {}
 # What `build` gives every builder; the rest are a family's options.
 COMMON = ("genotype", "input_shape", "num_classes", "include_top")
 
@@ -52,6 +55,12 @@ def build(
 
         load(model, weights)
     return model
+
+
+def feedback(genotype: Genotype, model: keras.Model) -> dict[str, float]:
+    """What training taught a network about the parts of its genotype, by part."""
+    read = FEEDBACK.get(type(genotype))
+    return read(model) if read else {}
 
 
 def check_options(genotype: Genotype, options: Iterable[str]) -> None:

@@ -44,7 +44,7 @@ def test_a_config_searches_and_recycles_its_process(tmp_path, name):
         "--gin_bindings=run.search.trials_per_process=2",
     )
     assert code == 0, err
-    assert trials(tmp_path) == ["0", "1", "2"]
+    assert trials(tmp_path) == ["0000", "0001", "0002"]
     assert out.count("Going on in") == 1
     assert "Best network" in out
     assert (tmp_path / "operative.gin").exists()
@@ -111,4 +111,4 @@ def test_it_searches_where_tensorflow_is_not_installed(tmp_path):
         timeout=300,
     )
     assert process.returncode == 0, process.stderr
-    assert trials(tmp_path) == ["0", "1", "2"]
+    assert trials(tmp_path) == ["0000", "0001", "0002"]

@@ -1,6 +1,8 @@
 import csv
+import json
 
 from search.history import HistoryFiles, Record, best
+from search.pareto import Archive
 
 DETAILS = {"parameters": 10, "macs": 20, "latency_ms": 1.5, "seconds": 2.0}
 
@@ -33,6 +35,8 @@ def test_a_row_per_trial(tmp_path):
         "seconds": "2.0",
         "parent": "3",
         "mutation": "a > b, c > d",
+        "hyperparameters": "{}",
+        "hypervolume": "",
         "error": "",
     }
 
@@ -50,7 +54,7 @@ def test_the_best_feasible_is_kept(tmp_path):
     path = tmp_path / "best.json"
     assert path.read_text() == '{"n":0}\n'
     files.add(record(1, 0.1))
-    files.add(record(2, -0.5, status="over budget"))
+    files.add(record(2, None, status="over budget"))
     files.add(record(3, None, status="failed"))
     assert path.read_text() == '{"n":0}\n'
     files.add(record(4, 0.3))
@@ -59,7 +63,7 @@ def test_the_best_feasible_is_kept(tmp_path):
 
 
 def test_nothing_feasible_is_no_best(tmp_path):
-    HistoryFiles(tmp_path).add(record(0, -0.5, status="over budget"))
+    HistoryFiles(tmp_path).add(record(0, None, status="over budget"))
     assert not (tmp_path / "best.json").exists()
 
 
@@ -72,5 +76,25 @@ def test_files_are_written_anew_from_what_is_known(tmp_path):
 
 
 def test_the_best_come_first_and_infeasible_never():
-    records = [record(0, 0.1), record(1, -9, status="over budget"), record(2, 0.5)]
+    records = [record(0, 0.1), record(1, None, status="over budget"), record(2, 0.5)]
     assert [r.trial for r in best(records, 5)] == ["2", "0"]
+
+
+def test_any_feasible_trial_is_worth_more_than_one_over_budget():
+    over = {"violations": {"macs": 0.25, "latency_ms": 0.5}}
+    near = Record("0", "{}", "over budget", details={"violations": {"macs": 0.5}})
+    far = Record("1", "{}", "over budget", details=over)
+    assert far.merit < near.merit < record(2, -9.0).merit < record(3, 0.1).merit
+    assert Record("4", "{}", "failed").merit is None
+
+
+def test_the_front_of_several_objectives_is_kept(tmp_path):
+    archive = Archive(("fitness", "macs"), {"macs": 40})
+    files = HistoryFiles(tmp_path, [], archive)
+    for number, fitness in enumerate((0.25, 0.125, 0.5)):
+        archive.add(record(number, fitness))
+        files.add(record(number, fitness))
+    front = json.loads((tmp_path / "pareto.json").read_text())
+    assert [row["trial"] for row in front["networks"]] == ["2"]
+    assert front["objectives"] == ["fitness", "macs"]
+    assert front["hypervolume"] == 0.25

@@ -2,13 +2,20 @@ import json
 import math
 import random
 
+import keras_tuner
 import pytest
 
 from search import budget
 from search.budget import Budget
-from search.oracle import DETAILS, GENOTYPE, SEED, EvolutionOracle
+from search.evolution import Evolution
+from search.journal import Journal
+from search.ledger import ATTEMPT, DETAILS, GENOTYPE, RUNGS, SEED
+from search.oracle import RELEASE, EvolutionOracle
+from search.pareto import front
+from search.pareto_search import ParetoOracle
 from search.random_search import RandomOracle
 from search.spaces.tiny_video import TinyVideoSpace
+from search.stopping import Halving
 from search.tournament import TournamentOracle
 from zoo.genotypes import from_json
 
@@ -17,14 +24,19 @@ SPACE = TinyVideoSpace(frames=(1, 32), sizes=(16, 64), filters=(8, 64), **ONE)
 SMALL = {"population_size": 6, "sample_size": 3, "max_trials": 20}
 
 
-def tournament(folder, reload=False, **arguments):
+def tournament(folder, **arguments):
     oracle = TournamentOracle(
         **{"space": SPACE, "num_classes": 5, **SMALL, **arguments}
     )
     oracle._set_project_dir(folder, "trials")
-    if reload:
-        oracle.reload()
+    oracle.reload()
     return oracle
+
+
+def anew(oracle, folder, **arguments):
+    """What the next process has, after this one was killed."""
+    oracle.close()  # As the system does.
+    return tournament(folder, **arguments)
 
 
 def fitness(genotype):
@@ -47,29 +59,29 @@ def run(oracle, trials=10**6, evaluate=fitness):
             break
         proposals.append(trial.hyperparameters.values[GENOTYPE])
         report(oracle, trial, evaluate(from_json(proposals[-1])))
+    oracle.close()
     return proposals
 
 
 def report(oracle, trial, score, status="COMPLETED", message=None, **details):
     if status == "COMPLETED":
-        oracle.update_trial(trial.trial_id, {"fitness": score})
+        details["metrics"] = {"fitness": score}
     trial.hyperparameters.values[DETAILS] = json.dumps(details)
     trial.status, trial.message = status, message
     oracle.end_trial(trial)
 
 
-def test_finds_the_optimum_where_chance_does_not(tmp_path, monkeypatch):
-    monkeypatch.setattr("search.oracle.write_text", lambda path, text: None)
+def test_finds_the_optimum_where_chance_does_not(tmp_path):
     trials = {"max_trials": 60}
     oracle = tournament(tmp_path / "a", population_size=15, sample_size=8, **trials)
     run(oracle)
     chance = RandomOracle(SPACE, 5, **trials)
     chance._set_project_dir(tmp_path / "b", "trials")
     run(chance)
-    scores = [record.score for record in oracle.records()]
+    scores = [record.fitness for record in oracle.records()]
     assert max(scores) == 1
     assert sum(scores[-20:]) / 20 > 0.9
-    assert sum(record.score for record in chance.records()[-20:]) / 20 < 0.7
+    assert sum(record.fitness for record in chance.records()[-20:]) / 20 < 0.7
 
 
 def test_the_trajectory_is_pinned(tmp_path):
@@ -77,9 +89,10 @@ def test_the_trajectory_is_pinned(tmp_path):
     oracle = tournament(tmp_path)
     genotypes = [from_json(text) for text in run(oracle)]
     frames = "1 5 1 11 1 6 11 1 11 4 11 11 11 11 4 11 11 11 6 11"
-    parents = "03 02 03 03 08 06 08 11 13 06 06 15 06 16"
+    parents = "3 2 3 3 8 6 8 11 13 6 6 15 6 16"
     assert [g.streams[0].frames for g in genotypes] == [*map(int, frames.split())]
-    assert [record.parent for record in oracle.records()][6:] == parents.split()
+    found = [record.parent for record in oracle.records()][6:]
+    assert [*map(int, found)] == [*map(int, parents.split())]
 
 
 @pytest.mark.parametrize("interruptions", [[1], [5, 6], [13]])
@@ -91,59 +104,61 @@ def test_a_resumed_search_is_the_uninterrupted_one(tmp_path, interruptions):
         proposals += run(oracle, stop - len(proposals))
         lost = oracle.create_trial("tuner0")  # The process dies while it runs.
         oracle.update_trial(lost.trial_id, {"fitness": 0.99})
-        oracle = tournament(tmp_path / "parts", reload=True)
+        oracle = anew(oracle, tmp_path / "parts")
     proposals += run(oracle)
     assert proposals == expected
     assert oracle.records() == whole.records()
 
 
-def test_a_trial_in_which_the_process_dies_twice_has_failed(tmp_path):
-    oracle = tournament(tmp_path, max_crashes=1)
+def test_a_trial_in_which_the_process_dies_too_often_has_failed(tmp_path):
+    oracle = tournament(tmp_path)
     for index in (1, 4):
         run(oracle, index - len(oracle.records()))
-        for _ in range(2):
+        for _ in range(3):
             deadly = oracle.create_trial("tuner0")
-            oracle.update_trial(deadly.trial_id, {"fitness": 0.99})
-            oracle = tournament(tmp_path, reload=True, max_crashes=1)
+            oracle = anew(oracle, tmp_path)
+        oracle.open()
         record = oracle.records()[index]
         assert (record.trial, record.status) == (deadly.trial_id, "failed")
-        assert record.details == {"error": "the process died in it twice"}
-    oracle = tournament(tmp_path, reload=True, max_crashes=1)
+        assert record.details["error"] == "the process died in it 3 times"
     assert len(run(oracle)) == 15
-    assert [record.score is None for record in oracle.records()].count(True) == 2
+    assert [record.fitness is None for record in oracle.records()].count(True) == 2
     assert oracle.stop_reason is None
 
 
 def test_an_interrupted_trial_is_always_run_again(tmp_path):
-    oracle = tournament(tmp_path)
+    oracle = tournament(tmp_path, max_attempts=1)
     for _ in range(3):
-        oracle.forgive(oracle.create_trial("tuner0").trial_id)
-        oracle = tournament(tmp_path, reload=True)
+        trial = oracle.create_trial("tuner0")
+        attempt = trial.hyperparameters.values[ATTEMPT]
+        oracle.update_trial(trial.trial_id, {RELEASE: attempt})
+        oracle = anew(oracle, tmp_path, max_attempts=1)
     assert oracle.records() == []
     assert len(run(oracle)) == 20
 
 
-def test_a_trial_saved_before_the_oracle_was_is_run_again(tmp_path):
-    expected = run(tournament(tmp_path / "whole"), 8)
+@pytest.mark.parametrize("cut", [1, 7, 300])
+def test_a_torn_journal_loses_its_last_event_alone(tmp_path, cut):
+    expected = run(tournament(tmp_path / "whole"))
     oracle = tournament(tmp_path / "parts")
-    run(oracle, 7)
-    state = (tmp_path / "parts/trials/oracle.json").read_text()
-    report(oracle, oracle.create_trial("tuner0"), 0.5)
-    (tmp_path / "parts/trials/oracle.json").write_text(state)
-    resumed = tournament(tmp_path / "parts", reload=True)
-    assert run(resumed, 1) == expected[7:]
-    assert len(resumed.records()) == 8
+    first = run(oracle, 9)
+    path = oracle.journal_path
+    path.write_bytes(path.read_bytes()[:-cut])  # Of the end of the ninth trial.
+    oracle = tournament(tmp_path / "parts")
+    assert len(oracle.records()) == 8
+    assert first + run(oracle)[1:] == expected
+    assert len(oracle.records()) == 20
 
 
 def test_a_finished_search_runs_nothing_again(tmp_path):
     run(tournament(tmp_path, max_trials=7))
-    assert run(tournament(tmp_path, reload=True, max_trials=7)) == []
+    assert run(tournament(tmp_path, max_trials=7)) == []
 
 
 def test_a_finished_search_goes_on_with_more_trials(tmp_path):
     expected = run(tournament(tmp_path / "whole", max_trials=12))
     first = run(tournament(tmp_path / "parts", max_trials=7))
-    rest = run(tournament(tmp_path / "parts", reload=True, max_trials=12))
+    rest = run(tournament(tmp_path / "parts", max_trials=12))
     assert first + rest == expected
 
 
@@ -195,10 +210,11 @@ def test_failures_and_numbers_that_are_none_never_win_and_never_stop(tmp_path):
             report(oracle, trial, bad)
     records = oracle.records()
     assert oracle.stop_reason is None
-    assert [r.trial for r in oracle.population] == ["04", "09", "14", "19", "24", "29"]
-    assert {r.status for r in records if r.score is None} == {"failed"}
-    assert {r.parent for r in records} <= {None, "04", "09", "14", "19", "24"}
-    assert oracle.get_best_trials()[0].trial_id == "29"
+    ended = [4, 9, 14, 19, 24, 29]
+    assert [int(r.trial) for r in population(oracle)] == ended
+    assert {r.status for r in records if r.fitness is None} == {"failed"}
+    assert {int(r.parent) for r in records if r.parent} <= {*ended}
+    assert oracle.get_best_trials()[0].trial_id == "0029"
 
 
 def test_many_crashes_in_a_row_end_the_search(tmp_path):
@@ -210,7 +226,7 @@ def test_many_crashes_in_a_row_end_the_search(tmp_path):
     assert oracle.create_trial("tuner0").status == "STOPPED"
     assert oracle.stop_reason == "4 trials in a row crashed: OSError: full"
     # The cause may be mended: the next process tries one more.
-    oracle = tournament(tmp_path, reload=True, max_crashes=4, max_trials=50)
+    oracle = anew(oracle, tmp_path, max_crashes=4, max_trials=50)
     assert len(run(oracle, 5)) == 5
 
 
@@ -219,17 +235,17 @@ def test_over_budget_on_the_machine_loses_to_any_feasible(tmp_path):
     for index in range(16):
         trial = oracle.create_trial("tuner0")
         if index == 3:
-            report(oracle, trial, 0.0)
+            report(oracle, trial, -7.0)
         else:
-            report(oracle, trial, -0.5 - index, violations={"latency_ms": 0.5 + index})
+            report(oracle, trial, 0.0, violations={"latency_ms": 0.5 + index})
     records = oracle.records()
     assert oracle.stop_reason is None
     assert {r.status for r in records} == {"over budget", "completed"}
-    scores = [record.score for record in oracle.population]
-    assert scores == [-0.5, -1.5, -2.5, 0.0, -4.5, -5.5]
+    merits = [record.merit for record in population(oracle)]
+    assert [merit[1] for merit in merits] == [-0.5, -1.5, -2.5, -7.0, -4.5, -5.5]
     # The only feasible one wins every tournament that it is in.
-    assert records[15].parent in ("03", "00")
-    assert oracle.get_best_trials()[0].trial_id == "03"
+    assert records[15].parent in ("0003", "0000")
+    assert [t.trial_id for t in oracle.get_best_trials(5)] == ["0003"]
 
 
 def test_nothing_that_breaks_the_budget_on_paper_is_proposed(tmp_path):
@@ -251,8 +267,8 @@ def test_who_leaves_the_population(tmp_path, survivor, expected):
     scores = iter([0.5, 0.4, 0.6, 0.3, 0.1, 0.7])
     oracle = tournament(tmp_path, survivor=survivor, population_size=5, max_trials=6)
     run(oracle, evaluate=lambda genotype: next(scores))
-    left = {"0", "1", "2", "3", "4", "5"} - {r.trial for r in oracle.population}
-    assert left == {expected}
+    stayed = {int(record.trial) for record in population(oracle)}
+    assert {0, 1, 2, 3, 4, 5} - stayed == {int(expected)}
 
 
 def test_children_name_their_parent_and_mutation(tmp_path):
@@ -268,11 +284,26 @@ def test_children_name_their_parent_and_mutation(tmp_path):
 def test_what_the_worker_found_is_kept_and_leaves_the_values(tmp_path):
     oracle = tournament(tmp_path)
     trial = oracle.create_trial("tuner0")
-    report(oracle, trial, 0.5, parameters=7, latency_ms=0.1234567890123456)
+    edges = {"0>1": 0.1234567890123456, "1>2": 1e-300}
+    report(oracle, trial, 0.5, parameters=7, feedback=edges)
     assert DETAILS not in trial.hyperparameters.values
-    again = tournament(tmp_path, reload=True)
+    again = anew(oracle, tmp_path)
     for record in (oracle.records()[0], again.records()[0]):
-        assert record.details == {"parameters": 7, "latency_ms": 0.1234567890123456}
+        assert record.details["feedback"] == edges
+        assert record.details["parameters"] == 7
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", 7, "x" * (2**20 + 1)])
+def test_details_that_can_not_be_read_fail_the_trial(tmp_path, text):
+    oracle = tournament(tmp_path)
+    trial = oracle.create_trial("tuner0")
+    trial.hyperparameters.values[DETAILS] = text
+    trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+    record = oracle.records()[0]
+    assert record.status == "failed"
+    assert record.details["error"].startswith("`nas/aux` must be")
+    assert len(record.details["error"]) < 200
 
 
 def test_a_second_end_counts_for_nothing(tmp_path):
@@ -281,7 +312,7 @@ def test_a_second_end_counts_for_nothing(tmp_path):
     report(oracle, trial, 0.5)
     oracle.end_trial(trial)
     assert oracle.end_order == [trial.trial_id]
-    assert len(oracle.population) == 1
+    assert len(population(oracle)) == 1
 
 
 def test_listeners_hear_of_every_end(tmp_path):
@@ -310,7 +341,136 @@ def test_bad_settings_are_refused(bad):
 
 
 def test_without_a_selector_all_is_random(tmp_path):
-    oracle = EvolutionOracle(SPACE, 5, population_size=2, max_trials=6)
+    evolution = Evolution(SPACE, 5, population_size=2)
+    oracle = EvolutionOracle(evolution, max_trials=6)
     oracle._set_project_dir(tmp_path, "trials")
     run(oracle)
     assert [record.parent for record in oracle.records()] == [None] * 6
+
+
+def test_a_network_that_failed_is_tried_again_for_real(tmp_path):
+    oracle = tournament(tmp_path, max_trials=1, max_retries_per_trial=1)
+    first = oracle.create_trial("tuner0")
+    seed = first.hyperparameters.values[SEED]
+    report(oracle, first, math.nan)
+    assert oracle.records() == []
+    second = oracle.create_trial("tuner0")
+    assert second.trial_id == first.trial_id
+    assert second.hyperparameters.values[SEED] != seed
+    report(oracle, second, 0.75)
+    assert [record.fitness for record in oracle.records()] == [0.75]
+    assert oracle.trials["0000"].message is None
+
+
+def test_a_stock_tuner_may_report_by_metrics(tmp_path):
+    oracle = tournament(tmp_path)
+    trial = oracle.create_trial("tuner0")
+    oracle.update_trial(trial.trial_id, {"fitness": 0.25, "loss": 2.0})
+    trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+    assert oracle.records()[0].fitness == 0.25
+    assert oracle.trials["0000"].score == 0.25
+
+
+def test_what_is_minimised_wins_where_it_is_low(tmp_path):
+    objective = keras_tuner.Objective("val_loss", "min")
+    oracle = tournament(tmp_path, objective=objective)
+    for loss in (3.0, 1.0, 2.0):
+        trial = oracle.create_trial("tuner0")
+        oracle.update_trial(trial.trial_id, {"val_loss": loss})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    assert [t.score for t in oracle.get_best_trials(3)] == [1.0, 2.0, 3.0]
+    assert [record.fitness for record in oracle.records()] == [-3.0, -1.0, -2.0]
+
+
+def test_a_repeated_network_replays_its_score(tmp_path):
+    few = TinyVideoSpace(
+        frames=(1, 3), rates=(4, 4), sizes=(16, 16), filters=(8, 8), expands=(1, 1),
+        kernels=(1, 1), temporal_kernels=(1, 1), context_gate=0, skip=0, **ONE,
+    )  # fmt: skip
+    settings = {"space": few, "population_size": 2, "duplicates": "replay"}
+    oracle = tournament(tmp_path, **settings)
+    trained = run(oracle)
+    assert len(trained) == len(set(trained)) <= 3
+    replays = [r for r in oracle.records() if "replayed" in r.details]
+    assert len(replays) + len(trained) == 20
+    by_trial = {record.trial: record for record in oracle.records()}
+    for replay in replays:
+        first = by_trial[replay.details["replayed"]]
+        assert (first.genotype, first.fitness) == (replay.genotype, replay.fitness)
+    assert run(tournament(tmp_path, **settings)) == []
+
+
+def test_hopeless_trainings_end_early_and_once(tmp_path):
+    oracle = tournament(tmp_path, stopping=Halving(factor=2, stages=1))
+    trial = oracle.create_trial("tuner0")
+    attempt = trial.hyperparameters.values[ATTEMPT]
+    assert json.loads(trial.hyperparameters.values[RUNGS]) == [0.5]
+    answers = []
+    for score in (0.5, 0.9, 0.1, 0.7):
+        message = {"fitness": score, ATTEMPT: attempt}
+        answers.append(oracle.update_trial(trial.trial_id, message, step=1).status)
+        report(oracle, trial, score)
+        trial = oracle.create_trial("tuner0")
+        attempt = trial.hyperparameters.values[ATTEMPT]
+    assert answers == ["RUNNING", "RUNNING", "STOPPED", "RUNNING"]
+    statuses = [record.status for record in oracle.records()]
+    assert statuses == ["completed", "completed", "stopped", "completed"]
+    message = {"fitness": 0.0, ATTEMPT: attempt}
+    assert oracle.update_trial(trial.trial_id, message, step=1).status == "STOPPED"
+    # The next process asks again, and is told the same.
+    oracle = anew(oracle, tmp_path, stopping=Halving(factor=2, stages=1))
+    again = oracle.create_trial("tuner0")
+    message = {"fitness": 1.0, ATTEMPT: again.hyperparameters.values[ATTEMPT]}
+    assert oracle.update_trial(again.trial_id, message, step=1).status == "STOPPED"
+
+
+def test_the_journal_of_another_search_is_refused(tmp_path):
+    run(tournament(tmp_path), 2)
+    with pytest.raises(ValueError, match="of a search with seed 0, not 1"):
+        tournament(tmp_path, seed=1)
+
+
+def test_two_processes_do_not_search_in_one_folder(tmp_path):
+    oracle = tournament(tmp_path)
+    oracle.create_trial("tuner0")
+    with pytest.raises(ValueError, match="no other process searches"):
+        tournament(tmp_path).open()
+
+
+def test_a_full_disk_ends_the_search_and_keeps_what_was_written(tmp_path, monkeypatch):
+    oracle = tournament(tmp_path)
+    run(oracle, 3)
+    trial = oracle.create_trial("tuner0")
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "_write", no_space)
+        report(oracle, trial, 0.5)
+        assert oracle.create_trial("tuner0").status == "STOPPED"
+    assert oracle.stop_reason == "OSError: no space left"
+    assert isinstance(oracle.failure, OSError)
+    assert len(run(anew(oracle, tmp_path))) == 17
+
+
+def no_space(self, line):
+    raise OSError("no space left")
+
+
+def test_several_objectives_keep_a_front(tmp_path):
+    oracle = ParetoOracle(
+        SPACE, 5, population_size=6, max_trials=40, objectives=("fitness", "macs"),
+        reference={"macs": 1e6},
+    )  # fmt: skip
+    oracle._set_project_dir(tmp_path, "trials")
+    while (trial := oracle.create_trial("tuner0")).status == "RUNNING":
+        genotype = from_json(trial.hyperparameters.values[GENOTYPE])
+        report(oracle, trial, fitness(genotype), macs=genotype.cost(5).macs)
+    records = oracle.records()
+    assert front(records, ("fitness", "macs")) == oracle.archive.records
+    volumes = [record.details["hypervolume"] for record in records]
+    assert volumes == sorted(volumes)
+    assert volumes[-1] > volumes[5]
+
+
+def population(oracle):
+    return oracle.dispatcher.ledger.population

@@ -1,44 +1,58 @@
 from search.history import Record
-from search.progress import outcome, summary, trial_line
+from search.progress import Table, outcome, summary
 
 COST = {"parameters": 41_234, "macs": 12_340_000, "latency_ms": 3.1, "seconds": 12.4}
 
 
-def test_a_line_tells_the_trial_its_cost_its_fitness_and_the_best():
-    records = [
-        Record("0", "{}", "completed", 0.5, details=COST),
-        Record("1", "{}", "completed", 0.25, details={**COST, "seconds": 7.6}),
-    ]
-    assert trial_line(records, 5) == (
+def test_a_line_tells_the_trial_its_cost_its_fitness_and_the_best(capsys):
+    table = Table([Record("0", "{}", "completed", 0.5, details=COST)], 5)
+    table.add(Record("1", "{}", "completed", 0.25, details={**COST, "seconds": 7.6}))
+    assert capsys.readouterr().out == (
         "2/5  trial 1  41.2k parameters  12.3M MACs  3.10 ms  fitness 0.250  "
-        "best 0.500 (trial 0)  8 s  0:30 left"
+        "best 0.500 (trial 0)  8 s\n"
     )
 
 
-def test_the_last_line_has_no_time_left():
-    records = [Record("0", "{}", "completed", 0.5, details=COST)]
-    assert trial_line(records, 1).endswith("12 s")
+def test_the_status_tells_best_mean_rate_time_left_and_failures(monkeypatch):
+    clock = iter([0.0, 30.0, 60.0, 90.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    table = Table([Record("0", "{}", "completed", 0.5, details=COST)], 34)
+    table.add(Record("1", "{}", "completed", 0.25))
+    table.add(Record("2", "{}", "failed", details={"reason": "diverged", "error": ""}))
+    table.add(Record("3", "{}", "over budget", details={"violations": {"macs": 1}}))
+    assert table.status() == (
+        "4/34  best 0.500  mean 0.375  2 trials/min  15:00 left  "
+        "without fitness: 1 diverged, 1 over budget"
+    )
+
+
+def test_on_a_terminal_the_status_is_drawn_over(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    table = Table([], 2)
+    table.add(Record("0", "{}", "completed", 0.5))
+    table.add(Record("1", "{}", "completed", 0.5))
+    first, second = capsys.readouterr().out.split("\r\x1b[K")[1:]
+    assert first.splitlines()[1].startswith("1/2  best 0.500")
+    assert second.count("\n") == 1
 
 
 def test_an_over_budget_trial_names_the_limits():
     details = {**COST, "violations": {"latency_ms": 0.354, "macs": 2.0}}
-    record = Record("0", "{}", "over budget", -2.354, details=details)
+    record = Record("0", "{}", "over budget", details=details)
     assert outcome(record) == "over budget (latency_ms +35%, macs +200%)"
 
 
 def test_a_failed_trial_names_its_error():
     details = {"error": "Traceback:\n  File x\nMemoryError: all of it\n", "seconds": 1}
     record = Record("0", "{}", "failed", details=details)
-    line = trial_line([record], 1)
-    assert "failed (MemoryError: all of it)" in line
-    assert "? parameters" in line
+    assert outcome(record) == "failed (MemoryError: all of it)"
 
 
 def test_the_summary_counts_and_ranks():
     records = [
         Record("0", "{}", "completed", 0.5, details=COST),
         Record("1", "{}", "failed"),
-        Record("2", "{}", "over budget", -0.5, details=COST),
+        Record("2", "{}", "over budget", details=COST),
         Record("3", "{}", "completed", 0.7, "0", "size 16 > 24", details=COST),
     ]
     lines = summary(records).splitlines()

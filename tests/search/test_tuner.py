@@ -7,8 +7,7 @@ import pytest
 
 from search.budget import Budget
 from search.history import Record
-from search.oracle import GENOTYPE, SEED
-from search.random_search import RandomOracle
+from search.proxy import ProxyTraining
 from search.spaces.tiny_video import TinyVideoSpace
 from search.tournament import TournamentOracle
 from search.tuner import ArchitectureTuner
@@ -43,11 +42,18 @@ class Blinks:
                 yield clip, labels, [f"{step}/{i}" for i in range(batch_size)]
 
 
-def tuner(folder, max_trials=3, budget=None, **arguments):
+def tuner(folder, max_trials=3, budget=None, engine=(), **arguments):
+    engine = {"max_trials": max_trials, **dict(engine)}
     oracle = TournamentOracle(
-        SPACE, 2, budget, population_size=2, sample_size=2, max_trials=max_trials
+        SPACE, 2, budget, population_size=2, sample_size=2, **engine
     )
-    return ArchitectureTuner(oracle, RECIPE, folder, latency_seconds=0, **arguments)
+    return ArchitectureTuner(
+        oracle,
+        ProxyTraining(2, RECIPE),
+        directory=str(folder.parent),
+        project_name=folder.name,
+        **{"latency_seconds": 0, **arguments},
+    )
 
 
 def rows(folder):
@@ -60,23 +66,23 @@ def test_a_search_leaves_its_files(tmp_path, instant, capsys):
     work.search(Blinks())
     lines, table = capsys.readouterr().out.splitlines(), rows(tmp_path)
     assert [line[:3] for line in lines] == ["1/3", "2/3", "3/3"]
-    assert [row["trial"] for row in table] == ["0", "1", "2"]
+    assert [row["trial"] for row in table] == ["0000", "0001", "0002"]
     for row, record in zip(table, work.oracle.records(), strict=True):
         expected = genotypes.from_json(row["genotype"]).cost(2)
         assert int(row["parameters"]) == expected.parameters
         assert int(row["macs"]) == expected.macs
-        assert float(row["fitness"]) == record.score
+        assert float(row["fitness"]) == record.fitness
     winner = max(table, key=lambda row: float(row["fitness"]))
     assert (tmp_path / "best.json").read_text() == winner["genotype"] + "\n"
-    kept = {path.name for path in (tmp_path / "trials" / "trial_0").iterdir()}
-    assert kept == {"trial.json"}
+    kept = {path.name for path in tmp_path.iterdir() if path.is_file()}
+    assert kept == {"journal.jsonl", "history.csv", "best.json"}
 
 
 def test_over_budget_networks_are_not_trained(tmp_path, instant, monkeypatch):
     monkeypatch.setattr(training, "fit", lambda *args, **kwargs: pytest.fail("trained"))
     work = tuner(tmp_path, budget=Budget(latency_ms=1.6))
     work.search(Blinks(), verbose=False)
-    assert [record.score for record in work.oracle.records()] == [-0.25] * 3
+    assert [record.merit for record in work.oracle.records()] == [(False, -0.25)] * 3
     assert {row["status"] for row in rows(tmp_path)} == {"over budget"}
     assert not (tmp_path / "best.json").exists()
 
@@ -84,10 +90,11 @@ def test_over_budget_networks_are_not_trained(tmp_path, instant, monkeypatch):
 def test_crashes_are_failed_trials_with_their_traceback(tmp_path, instant, monkeypatch):
     errors = iter([MemoryError("all of it"), None, KeyError("lost")])
 
-    def fit(*args, **kwargs):
+    def fit(*args, callbacks, **kwargs):
         error = next(errors)
         if error:
             raise error
+        callbacks[0].on_train_begin()
 
     monkeypatch.setattr(training, "fit", fit)
     work = tuner(tmp_path)
@@ -161,8 +168,8 @@ def test_a_real_search_trains_and_scores(tmp_path):
     work.search(Blinks())
     for record in work.oracle.records():
         assert isinstance(record, Record)
-        assert 0 <= record.score <= 1
-        assert record.score == record.details["metrics"]["top1"]
+        assert 0 <= record.fitness <= 1
+        assert record.fitness == record.details["metrics"]["top1"]
         assert record.details["latency_ms"] > 0
 
 
@@ -170,10 +177,7 @@ def test_a_real_search_trains_and_scores(tmp_path):
 def test_the_same_trial_scores_the_same(tmp_path):
     losses = []
     for name in ("a", "b"):
-        oracle = RandomOracle(SPACE, 2, max_trials=1)
-        work = ArchitectureTuner(oracle, RECIPE, tmp_path / name, latency_seconds=0)
+        work = tuner(tmp_path / name, max_trials=1)
         work.search(Blinks(), verbose=False)
-        values = oracle.trials["0"].hyperparameters.values
-        assert set(values) == {GENOTYPE, SEED}
-        losses.append(oracle.records()[0].details["metrics"]["loss"])
+        losses.append(work.oracle.records()[0].details["metrics"]["loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)

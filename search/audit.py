@@ -1,0 +1,98 @@
+"""Replays a journal and checks every decision that the search wrote down."""
+
+import functools
+from collections.abc import Iterable
+
+import keras_tuner
+
+from search import ordinary
+from search.ledger import Ledger, trial_id
+from search.oracle import EvolutionOracle
+
+
+def audit(oracle: EvolutionOracle, events: Iterable[dict]) -> dict[str, int]:
+    """Makes each proposal and each decision anew from what was known then.
+
+    Args:
+        oracle: Of the same settings as the search's; it is not changed.
+        events: Of the journal.
+
+    Returns:
+        How many events of each name were checked.
+
+    Raises:
+        ValueError: One differs, or could not have happened; the line is named.
+    """
+    auditor, counts = _Auditor(oracle), {}
+    for line, event in enumerate(events, 1):
+        fault = auditor.fault(event)
+        if fault:
+            rule = "what the same search writes"
+            raise ValueError(f"line {line} of the journal must be {rule}. Got: {fault}")
+        auditor.ledger.apply(event)
+        counts[event["event"]] = counts.get(event["event"], 0) + 1
+    return counts
+
+
+class _Auditor:
+    def __init__(self, oracle: EvolutionOracle):
+        self.oracle = oracle
+        self.dispatcher = oracle.dispatcher
+        self.ledger = Ledger(oracle.evolution.join)
+        self.space = keras_tuner.HyperParameters()
+
+    def fault(self, event: dict) -> str | None:
+        check = getattr(self, f"_fault_in_{event['event']}", None)
+        return check(event) if check else None
+
+    def _fault_in_search(self, event: dict) -> str | None:
+        own = self.oracle.identity()
+        differ = [k for k in own if own[k] != event["identity"].get(k)]
+        if not differ:
+            return None
+        name = differ[0]
+        return f"{name} {event['identity'].get(name)!r}, not {own[name]!r}"
+
+    def _fault_in_space(self, event: dict) -> None:
+        config = {"space": event["space"], "values": {}}
+        self.space = keras_tuner.HyperParameters.from_config(config)
+
+    def _fault_in_propose(self, event: dict) -> str | None:
+        expected = trial_id(len(self.ledger.entries))
+        if event["trial"] != expected:
+            return f"trial {event['trial']}, not {expected}"
+        draw = functools.partial(ordinary.draw, self.space)
+        proposal = self.oracle.evolution.propose(self.ledger, draw)
+        values = self.dispatcher.values(proposal)
+        if event["values"] == values:
+            return None
+        written = event["values"]
+        names = {**values, **written}
+        differ = [name for name in names if values.get(name) != written.get(name)]
+        return f"trial {expected} with other {', '.join(differ)} than is proposed"
+
+    def _fault_in_issue(self, event: dict) -> str | None:
+        return self._fault_of_ended(event, "issued")
+
+    def _fault_in_rung(self, event: dict) -> str | None:
+        others = list(self.ledger.scores[event["rung"]].values())
+        stopping = self.dispatcher.stopping
+        if stopping is None or event["stop"] == bool(
+            stopping(event["rung"], event["score"], others)
+        ):
+            return None
+        return f"trial {event['trial']} stopped: {event['stop']}"
+
+    def _fault_in_lost(self, event: dict) -> str | None:
+        return self._fault_of_ended(event, "lost")
+
+    def _fault_in_end(self, event: dict) -> str | None:
+        return self._fault_of_ended(event, "ended")
+
+    def _fault_of_ended(self, event: dict, what: str) -> str | None:
+        trial = event["trial"]
+        if trial not in self.ledger:
+            return f"trial {trial} {what}, which was not proposed"
+        if self.ledger[trial].record is not None:
+            return f"trial {trial} {what} after its end"
+        return None

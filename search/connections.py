@@ -1,0 +1,59 @@
+"""Evolution guided by the connections that training strengthened, as in AssembleNet."""
+
+from search.budget import Budget
+from search.evolution import Evolution
+from search.oracle import EvolutionOracle
+from search.selection import SURVIVORS, Schedule, Tournament, Uniform
+from zoo.genotypes.base import check
+
+
+class ConnectionOracle(EvolutionOracle):
+    """Mutates a parent first by the weights that its connections learnt.
+
+    As in AssembleNet (https://arxiv.org/abs/1905.13209): 20 random networks, then in
+    each round the best of 5 has a child and the worst of all leaves. The child is
+    mutated once by what training taught (`space.mutate(parent, rng, feedback)`), then
+    none to four times by chance (`space.mutate(child, rng)`). Its ablation is
+    `TournamentOracle` with the same numbers.
+
+    Args:
+        space: Has `sample(rng)` and `mutate(parent, rng, feedback)`; feedback is a
+            weight by part, such as {"3>7": 0.61}.
+        num_classes: Width of the classifier, for the cost on paper.
+        budget: What networks may cost; None is the memory of this machine.
+        population_size: Networks at first, and size of the population.
+        sample_size: Networks in a tournament.
+        survivor: Who leaves a full population: "worst" or "oldest".
+        mutations: Schedule of the mutations by chance; None is none to four.
+        duplicates: "avoid", or "replay" the result of what was proposed before.
+        seed: From 0.
+        **engine: Of `EvolutionOracle`; `max_trials` is 220 where it is not given.
+    """
+
+    def __init__(
+        self,
+        space,
+        num_classes: int,
+        budget: Budget | None = None,
+        population_size: int = 20,
+        sample_size: int = 5,
+        survivor: str = "worst",
+        mutations: Schedule | None = None,
+        duplicates: str = "avoid",
+        seed: int = 0,
+        **engine,
+    ):
+        check(survivor in SURVIVORS, "survivor", f"one of {[*SURVIVORS]}", survivor)
+        evolution = Evolution(
+            space,
+            num_classes,
+            budget,
+            selector=Tournament(sample_size),
+            survivor=SURVIVORS[survivor],
+            mutations=mutations or Uniform(0, 4),
+            population_size=population_size,
+            guided=True,
+            duplicates=duplicates,
+            seed=seed,
+        )
+        super().__init__(evolution, **{"max_trials": 220, **engine})

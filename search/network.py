@@ -1,0 +1,124 @@
+"""The chief and its workers: an oracle behind gRPC, on keras-tuner's own protocol.
+
+The protocol knows neither passwords nor encryption: whoever reaches the port can take
+trials and report results. Messages are data; nothing that a peer sends is evaluated.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from concurrent import futures
+
+import grpc
+import keras_tuner
+from keras_tuner.engine.trial import Trial
+from keras_tuner.src import protos
+from keras_tuner.src.distribute.oracle_chief import OracleServicer
+from keras_tuner.src.distribute.oracle_client import OracleClient
+
+from zoo.genotypes.base import check
+
+IP, PORT = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
+TUNER_ID = "KERASTUNER_TUNER_ID"
+LOOPBACK = "127.0.0.1"
+POLL = 0.2  # Seconds.
+
+
+class Unreachable(ValueError):  # noqa: N818
+    """The chief did not answer in time."""
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """Host and port of an address.
+
+    Raises:
+        ValueError: It is not such as "192.0.2.7:8700".
+    """
+    host, _, port = address.rpartition(":")
+    valid = host and port.isdecimal() and 0 < int(port) < 65536
+    check(valid, "address", "a host and a port, such as 127.0.0.1:8700", address)
+    return host, port
+
+
+def set_role(address: str, tuner_id: str) -> None:
+    """Makes this process a chief or a worker, as keras-tuner reads it."""
+    host, port = split_address(address)
+    os.environ.update({IP: host, PORT: port, TUNER_ID: tuner_id})
+
+
+def serve(oracle: keras_tuner.Oracle) -> None:
+    """Answers workers until the search is finished and all of them know it.
+
+    The address is that of keras-tuner's environment variables.
+
+    Raises:
+        ValueError: The port is in use, or the address is not of this machine.
+    """
+    address = f"{os.environ[IP]}:{os.environ[PORT]}"
+    # Else a second chief could share the port, and the workers with it.
+    options = [("grpc.so_reuseport", 0)]
+    server = grpc.server(futures.ThreadPoolExecutor(4), options=options)
+    servicer = OracleServicer(oracle)
+    protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError:
+        rule = "one of this machine, with a port that is free"
+        raise ValueError(f"`address` must be {rule}. Got: {address!r}") from None
+    server.start()
+    try:
+        while not (oracle.finished() and oracle.forsaken()):
+            time.sleep(POLL)
+            oracle.reap()
+    finally:
+        server.stop(grace=1).wait()
+
+
+class RemoteOracle(OracleClient):
+    """A worker's side of its chief.
+
+    Args:
+        oracle: The worker's own, which is not asked anything but its objective.
+        patience: Seconds to wait for a chief that does not answer: it may start anew.
+    """
+
+    def __init__(self, oracle: keras_tuner.Oracle, patience: float = 600):
+        super().__init__(oracle)
+        self._patience = patience
+        self._messages = protos.get_service()
+
+    def create_trial(self, tuner_id: str) -> Trial:
+        request = self._messages.CreateTrialRequest(tuner_id=tuner_id)
+        return Trial.from_proto(self._ask(self.stub.CreateTrial, request).trial)
+
+    def update_trial(self, trial_id: str, metrics: dict, step: int = 0) -> Trial:
+        request = self._messages.UpdateTrialRequest(
+            trial_id=trial_id, metrics=metrics, step=step
+        )
+        return Trial.from_proto(self._ask(self.stub.UpdateTrial, request).trial)
+
+    def end_trial(self, trial: Trial) -> None:
+        request = self._messages.EndTrialRequest(trial=trial.to_proto())
+        self._ask(self.stub.EndTrial, request)
+
+    def _ask(self, call: Callable, request):
+        """One call; the chief takes each as often as it comes."""
+        end = time.monotonic() + self._patience
+        while True:
+            left = end - time.monotonic()
+            try:
+                return call(request, wait_for_ready=True, timeout=max(left, 0.1))
+            except grpc.RpcError as error:
+                # It went away with the call.
+                retry = error.code() == grpc.StatusCode.UNAVAILABLE
+                if not retry or left <= 0:
+                    raise self._unreachable(error) from None
+            time.sleep(POLL)
+
+    def _unreachable(self, error: grpc.RpcError) -> Unreachable:
+        address = f"{os.environ[IP]}:{os.environ[PORT]}"
+        rule = "of a chief that runs"
+        waited = f"which did not answer for {self._patience:g} s"
+        if error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
+            waited = f"which failed: {error.details()}"
+        return Unreachable(f"`address` must be {rule}. Got: {address!r}, {waited}")
