@@ -3,10 +3,23 @@
 CALLS = []
 
 
-def work(workdir, number=1, seed=0, steps=1, clips=None, recipe=None, word="none"):
+def work(
+    workdir,
+    number=1,
+    seed=0,
+    steps=1,
+    clips=None,
+    recipe=None,
+    word="none",
+    times: int = 1,
+    audit: bool = False,
+    role: str | None = None,
+):
     """Does next to nothing."""
     arguments = dict(locals())
     CALLS.append(arguments)
+    if role or audit:
+        return number
     with open(f"{workdir}/done.txt", "w") as file:
         file.write("done")
     if number < 0:

@@ -78,6 +78,8 @@ def run(
     body = configure(job, values, list(options))
     _check_complete(job, body)
     workdir = _bound(f"{job}.workdir")
+    if _bound(f"{job}.role") == "worker" or _bound(f"{job}.audit"):
+        return body()  # The folder, and the record in it, are another's.
     if workdir:
         record.write(workdir, job.rpartition(".")[0], gin.config_str())
     try:
@@ -98,13 +100,7 @@ def parse_flags(
     # Values of its own: gin imports the job again, and tests run many.
     values = flags.FlagValues()
     for name, text in flag_texts(job, options).items():
-        kind, default = flags.DEFINE_string, None
-        if name in ("gin_file", "gin_bindings"):
-            kind, default = flags.DEFINE_multi_string, []
-        elif name in ("smoke", "debug", "help"):
-            kind, default = flags.DEFINE_boolean, False
-        elif name in ("steps", "seed"):
-            kind = flags.DEFINE_integer
+        kind, default = _kind(name, job)
         kind(name, default, text, flag_values=values)
     try:
         rest = values([job, *argv])[1:]
@@ -116,6 +112,20 @@ def parse_flags(
     if rest:
         raise ValueError(f"arguments must begin with --. Got: {' '.join(rest)}")
     return values
+
+
+def _kind(flag: str, job: str) -> tuple[Callable, object]:
+    """How absl defines a flag, and its default."""
+    if flag in ("gin_file", "gin_bindings"):
+        return flags.DEFINE_multi_string, []
+    if flag in ("smoke", "debug", "help"):
+        return flags.DEFINE_boolean, False
+    arguments = inspect.signature(function(job)).parameters
+    hint = arguments[flag].annotation if flag in arguments else None
+    if hint is bool:
+        return flags.DEFINE_boolean, None
+    whole = flag in ("steps", "seed") or hint in (int, int | None)
+    return flags.DEFINE_integer if whole else flags.DEFINE_string, None
 
 
 def flag_texts(job: str, options: dict[str, str]) -> dict[str, str]:

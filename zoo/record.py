@@ -16,6 +16,14 @@ FREE = {
     "log_every",
     "max_trials",
     "trials_per_process",
+    "workers",
+    "role",
+    "address",
+    "patience",
+    "audit",
+    "lease_seconds",
+    "max_attempts",
+    "max_crashes",
 }
 
 

@@ -50,6 +50,22 @@ def test_further_flags_are_arguments(tmp_path):
     assert toy_job.CALLS[-1]["word"] == "quiet"
 
 
+def test_further_flags_are_of_the_kind_of_their_argument(tmp_path):
+    options = {"times": "how often", "audit": "check"}
+    run(tmp_path / "a", "--times=3", "--audit", **options)
+    assert toy_job.CALLS[-1]["times"] == 3
+    assert toy_job.CALLS[-1]["audit"] is True
+    line = message("toy_job.work", "--times=x", options=options)
+    assert line.startswith("flag --times=x: invalid literal")
+
+
+@pytest.mark.parametrize("guest", ["--role=worker", "--audit"])
+def test_who_works_in_anothers_folder_records_nothing(guest, tmp_path):
+    options = {"role": "who", "audit": "check"}
+    run(tmp_path / "a", guest, **options)
+    assert not (tmp_path / "a").exists()
+
+
 def test_job_without_bindings_runs():
     assert launch.run("toy_job.play", []) == 1
 
