@@ -1,0 +1,179 @@
+"""The plots of a search's report, as HTML that needs no network."""
+
+import re
+import statistics
+from collections.abc import Sequence
+from itertools import accumulate
+from types import ModuleType
+
+from search.history import Record
+from search.story import Story, ancestors, front, number, scored
+
+POINT, BEST, MIDDLE, WINNER = "#aab7c4", "#1f4e79", "#2a9d8f", "#c77700"
+BAND = "rgba(42,157,143,0.15)"
+AXIS = {"gridcolor": "#e6eaee", "zeroline": False, "linecolor": "#9aa5b1"}
+AXIS |= {"ticks": "outside", "tickcolor": "#9aa5b1", "automargin": True}
+LAYOUT = {
+    "template": "none",
+    "height": 360,
+    "margin": {"l": 56, "r": 12, "t": 30, "b": 84},
+    "font": {"family": "system-ui, sans-serif", "size": 12, "color": "#323f4b"},
+    "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},
+    "hovermode": "closest",
+}
+# The buttons by name, as others would send the plot to a server.
+BUTTONS = ["toImage", "zoom2d", "pan2d", "resetScale2d"]
+CONFIG = {"displaylogo": False, "modeBarButtons": [BUTTONS]}
+UNITS = ((172_800, 86_400, "days"), (7200, 3600, "hours"), (120, 60, "minutes"))
+NAMES = {"latency_ms": "latency (ms)", "parameters": "parameters"}
+
+
+def library() -> str:
+    """The JavaScript that draws the plots."""
+    return _plotly().offline.get_plotlyjs()
+
+
+def course(story: Story) -> list[str]:
+    """Fitness against trials and against wall time."""
+    records = scored(story.records)
+    if not records:
+        return []
+    times = dict(zip([r.trial for r in story.records], story.times, strict=True))
+    seconds = [times[record.trial] for record in records]
+    scale, unit = _unit(max(seconds))
+    order = {record.trial: i for i, record in enumerate(story.records, 1)}
+    trials = [order[record.trial] for record in records]
+    plots = [
+        _course(story, records, trials, "trials that ended"),
+        _course(story, records, [s / scale for s in seconds], f"wall time ({unit})"),
+    ]
+    volumes = [story.volumes.get(record.trial) for record in story.records]
+    if any(volume is not None for volume in volumes):
+        line = _line(range(1, len(volumes) + 1), volumes, "hypervolume", BEST)
+        plots.append(_figure([line], "trials that ended", "hypervolume"))
+    return plots
+
+
+def tradeoff(story: Story, cost: str) -> str:
+    """Fitness against a cost, with the front; empty where no trial tells the cost."""
+    records = [r for r in scored(story.records) if _cost(r, cost) is not None]
+    if not records:
+        return ""
+    values = [_cost(record, cost) for record in records]
+    fronted = front(records, lambda record: _cost(record, cost))
+    points = _points(records, values, f"{NAMES[cost]}: %{{x:,.4g}}")
+    order = {record.trial: i for i, record in enumerate(story.records, 1)}
+    ages = [order[record.trial] for record in records]
+    points["marker"] |= {"color": ages, "colorscale": [[0, "#d5dbe1"], [1, BEST]]}
+    bar = {"title": {"text": "trial", "side": "right"}, "thickness": 10, "len": 0.8}
+    points["marker"]["colorbar"] = bar
+    line = _line(
+        [_cost(record, cost) for record in fronted],
+        [record.fitness for record in fronted],
+        "Pareto front",
+        WINNER,
+    )
+    points["showlegend"] = False
+    line |= {
+        "mode": "lines+markers",
+        "showlegend": True,
+        "line": {"color": WINNER, "shape": "hv"},
+    }
+    wide = min(values) > 0 and max(values) > 20 * min(values)
+    return _figure([points, line], NAMES[cost], "fitness", log=wide)
+
+
+def _course(story: Story, records: list[Record], x: list, title: str) -> str:
+    place = dict(zip([record.trial for record in records], x, strict=True))
+    fitness = [record.fitness for record in records]
+    line = [r for r in ancestors(records, story.winner) if r.trial in place]
+    family = _points(line, [place[r.trial] for r in line], "", "winner's family")
+    family["marker"] = {"color": WINNER, "size": 7, "symbol": "diamond"}
+    best = _line(x, list(accumulate(fitness, max)), "best so far", BEST)
+    best["line"]["shape"] = "hv"
+    size = min(story.window, max(2, len(records) // 3))
+    curves = _population(x, fitness, size) if len(records) > 2 else []
+    return _figure([_points(records, x), *curves, best, family], title, "fitness")
+
+
+def _population(x: list, fitness: list[float], size: int) -> list[dict]:
+    """The median and the middle half of the last trials, at each trial."""
+    quarters = []
+    for end in range(2, len(fitness) + 1):
+        quarters.append(statistics.quantiles(fitness[max(0, end - size) : end], n=4))
+    low, middle, high = zip(*quarters, strict=True)
+    name = f"median of the last {size}"
+    edge = {"width": 0, "color": MIDDLE}
+    hidden = {"line": edge, "showlegend": False, "hoverinfo": "skip"}
+    return [
+        _line(x[1:], low, name, MIDDLE) | hidden,
+        _line(x[1:], high, name, MIDDLE)
+        | {**hidden, "fill": "tonexty", "fillcolor": BAND},
+        _line(x[1:], middle, name, MIDDLE),
+    ]
+
+
+def _points(
+    records: Sequence[Record], x: Sequence, extra: str = "", name: str = "trial"
+) -> dict:
+    extra = f"<br>{extra}" if extra else ""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": list(x),
+        "y": [record.fitness for record in records],
+        "customdata": [record.trial for record in records],
+        "marker": {"color": POINT, "size": 5, "opacity": 0.8},
+        "hovertemplate": f"trial %{{customdata}}<br>fitness %{{y:.4f}}{extra}"
+        "<extra></extra>",
+    }
+
+
+def _line(x: Sequence, y: Sequence, name: str, color: str) -> dict:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": list(x),
+        "y": list(y),
+        "line": {"color": color, "width": 2},
+    }
+
+
+def _figure(data: list[dict], x: str, y: str, log: bool = False) -> str:
+    plotly = _plotly()
+    layout = LAYOUT | {
+        "xaxis": AXIS | {"title": {"text": x}, "type": "log" if log else "linear"},
+        "yaxis": AXIS | {"title": {"text": y}},
+    }
+    figure = plotly.graph_objects.Figure(data, layout)
+    # Named, as a random name would make each report of a search another text.
+    name = re.sub(r"\W+", "-", f"{y} against {x}").strip("-")
+    return plotly.io.to_html(
+        figure, CONFIG, include_plotlyjs=False, full_html=False, div_id=name
+    )
+
+
+def _unit(seconds: float) -> tuple[float, str]:
+    return next(((s, name) for least, s, name in UNITS if seconds > least), (1, "s"))
+
+
+def _cost(record: Record, name: str) -> float | None:
+    return number(record.details.get(name))
+
+
+def _plotly() -> ModuleType:
+    """The library, an extra: a search runs without it.
+
+    Raises:
+        ValueError: It is not installed.
+    """
+    try:
+        import plotly.graph_objects
+        import plotly.io
+        import plotly.offline
+    except ImportError as error:
+        way = "installed: pip install 'video-zoo[report]'"
+        raise ValueError(f"`plotly` must be {way}. Got: {error}") from None
+    return plotly

@@ -1,0 +1,299 @@
+"""The job that reports on a search: `python -m search.report WORKDIR`."""
+
+import argparse
+import base64
+import gzip
+import html
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from search import figures, story
+from search.history import Record
+from search.story import Story, number
+from zoo import drawing, genotypes
+from zoo.command import command
+from zoo.files import write_text
+from zoo.genotypes.base import Genotype
+from zoo.monitor import clock
+from zoo.sketch import SKETCHES
+
+NAME = "report.html"
+TEMPLATE = Path(__file__).with_name("report_page.html")
+STATUSES = ("completed", "stopped", "over budget", "failed")
+COSTS = ("latency_ms", "parameters", "macs", "seconds")
+LONG = 'class="text long"'
+TRACEBACK = 20_000  # Characters that are shown.
+
+
+def report(workdir: str | os.PathLike, out: str | os.PathLike | None = None) -> Path:
+    """Writes what a finished or running search did, as one HTML file.
+
+    It opens without a network. A report on a running search is of the moment.
+
+    Args:
+        workdir: Folder of the search.
+        out: The file; None is `report.html` in the folder.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        ValueError: The folder has no journal, or plotly is not installed.
+    """
+    told = story.read(workdir)
+    path = Path(out) if out else told.workdir / NAME
+    write_text(path, page(told))
+    return path
+
+
+def page(told: Story) -> str:
+    """The report's HTML."""
+    parts = {
+        "title": html.escape(f"Search {told.workdir.resolve().name}"),
+        "body": "\n".join(_sections(told)),
+        "setup": _setup(told),
+        "rows": _script_json([_row(record) for record in told.records]),
+        "packed": _packed([_details(record) for record in told.records]),
+    }
+    text = TEMPLATE.read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], text)
+
+
+def _sections(told: Story) -> Iterable[str]:
+    yield _head(told)
+    yield f"<script>{figures.library()}</script>"
+    if told.winner is None:
+        yield '<p class="note">No trial has a fitness yet.</p>'
+    else:
+        yield "<h2>Course</h2>" + _pair(figures.course(told))
+        plots = [figures.tradeoff(told, cost) for cost in figures.NAMES]
+        yield "<h2>Fitness against cost</h2>" + _pair(filter(None, plots))
+        yield _winner(told)
+    yield _mutations(told)
+    yield _failures(told)
+
+
+def _head(told: Story) -> str:
+    name, state = html.escape(told.workdir.resolve().name), told.state
+    facts = "".join(
+        f"<div><dt>{term}</dt><dd>{value}<small>{html.escape(more)}</small></dd></div>"
+        for term, value, more in _facts(told)
+    )
+    why = told.stopped if state == "stopped" else None
+    note = f'<p class="note">{html.escape(str(why))}</p>' if why else ""
+    return (
+        f'<h1>{name} <span class="state {state}">{state}</span></h1>{note}'
+        f'<dl class="facts">{facts}</dl>'
+    )
+
+
+def _facts(told: Story) -> Iterable[tuple[str, str, str]]:
+    """Term, value and remark of each fact at the top."""
+    winner, ended = told.winner, len(told.records)
+    if winner:
+        yield "best fitness", f"{winner.fitness:.4f}", f"trial {winner.trial}"
+        latency, size = (_plain(winner.details.get(name)) for name in COSTS[:2])
+        yield "its parameters", size or "unknown", f"{latency or 'unknown'} ms"
+    total = "" if told.total is None else f"of {told.total:,}"
+    yield "trials", f"{ended:,}", total
+    counts = Counter(record.status for record in told.records)
+    for status in [*STATUSES, *sorted(counts.keys() - set(STATUSES))]:
+        if counts[status]:
+            share = f"{counts[status] / ended:.1%}"
+            yield html.escape(status), f"{counts[status]:,}", share
+    spent = sum(number(r.details.get("seconds")) or 0 for r in told.records)
+    yield "wall time", clock(told.seconds), f"{clock(spent)} in trials"
+    if told.seconds and ended:
+        hourly = f"{3600 * ended / told.seconds:,.3g}"
+        yield "trials an hour", hourly, f"{told.seconds / ended:,.3g} s each"
+    yield "workers", str(len(told.workers)), f"{len(told.running)} trials running"
+    if told.left is not None:
+        yield "time left", clock(told.left), "by the last trials"
+
+
+def _pair(parts: Iterable[str]) -> str:
+    return f'<div class="pair">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
+
+
+def _winner(told: Story) -> str:
+    winner = told.winner
+    family = story.ancestors(told.records, winner)
+    parent = family[-2] if len(family) > 1 else None
+    drawings = [(f"Trial {winner.trial}, the fittest", winner, parent)]
+    if parent:
+        drawings.append((f"Trial {parent.trial}, its parent", parent, winner))
+    drawn = "".join(
+        f"<div><h3>{html.escape(title)}</h3>{_drawing(record, other)}</div>"
+        for title, record, other in drawings
+    )
+    note = "What the other has not is marked." if parent else "It has no parent."
+    return (
+        f'<h2>Winner</h2><p class="note">{note}</p><div class="drawings">{drawn}</div>'
+        f"<h2>Its family</h2>{_family(family)}"
+    )
+
+
+def _drawing(record: Record, other: Record | None) -> str:
+    genotype, partner = _genotype(record), other and _genotype(other)
+    if genotype is None:
+        return f"<pre>{html.escape(record.genotype)}</pre>"
+    return f'<div class="scroll">{drawing.draw(genotype, partner)}</div>'
+
+
+def _genotype(record: Record) -> Genotype | None:
+    """The genotype, where this version can read and draw it."""
+    try:
+        genotype = genotypes.from_json(record.genotype)
+    except ValueError:
+        return None
+    return genotype if type(genotype) in SKETCHES else None
+
+
+def _family(family: list[Record]) -> str:
+    rows = []
+    for before, record in zip([None, *family], family, strict=False):
+        origin = record.mutation if record.parent else "drawn or given"
+        scored = before is not None and story.scored([before, record])[1:]
+        gain = record.fitness - before.fitness if scored else None
+        costs = [_plain(record.details.get(name)) for name in COSTS[:3]]
+        cells = [_link(record.trial), _text(origin), _plain(record.fitness, ".4f")]
+        rows.append([*cells, _signed(gain), *costs])
+    heads = ("trial", "mutation", "fitness", "gain", "latency (ms)", "parameters")
+    return _table((*heads, "MACs"), rows, text=(0, 1))
+
+
+def _mutations(told: Story) -> str:
+    found = story.operators(told.records)
+    if not found:
+        return ""
+    rows = [
+        [
+            *(_text(operator.place), operator.count, len(operator.gains)),
+            "" if operator.improved is None else f"{operator.improved:.0%}",
+            *map(_signed, (operator.mean_gain, max(operator.gains, default=None))),
+        ]
+        for operator in found
+    ]
+    heads = ("changed", "children", "with a fitness", "better than parent")
+    note = "A mutation that changed several genes counts for each of them."
+    table = _table((*heads, "mean gain", "greatest gain"), rows, text=(0,))
+    return f'<h2>What mutations brought</h2><p class="note">{note}</p>{table}'
+
+
+def _failures(told: Story) -> str:
+    parts = []
+    for why, records in story.failures(told.records):
+        trials = " ".join(_link(record.trial) for record in records[:12])
+        more = f" and {len(records) - 12} more" if len(records) > 12 else ""
+        trace = str(records[0].details.get("error") or "no traceback")[-TRACEBACK:]
+        parts.append(
+            f"<details><summary><b>{len(records)}</b> {html.escape(why)}</summary>"
+            f"<p>Trials {trials}{more}</p><pre>{html.escape(trace)}</pre></details>"
+        )
+    for why, count in Counter(map(str, told.lost)).most_common():
+        line = f"<b>{count}</b> attempts lost: {html.escape(why)}"
+        parts.append(f'<p class="note">{line}</p>')
+    return f"<h2>Failures</h2>{''.join(parts)}" if parts else ""
+
+
+def _setup(told: Story) -> str:
+    first, _, _ = told.config.partition("\n")
+    parts = [
+        ("Command", first.partition(": ")[2]),
+        ("Configuration", told.config),
+        ("Search", json.dumps(told.identity, indent=2) if told.identity else ""),
+    ]
+    shown = [f"<h3>{t}</h3><pre>{html.escape(x)}</pre>" for t, x in parts if x]
+    return f"<h2>How to repeat it</h2>{''.join(shown)}" if shown else ""
+
+
+def _table(heads: Sequence[str], rows: list[list[str]], text: Sequence[int]) -> str:
+    """A table of cells in HTML; the columns in `text` are words."""
+    kinds = ['class="text"' if i in text else "" for i in range(len(heads))]
+    kinds = [k if h != "mutation" else LONG for k, h in zip(kinds, heads, strict=True)]
+    head = "".join(f"<th {k}>{h}</th>" for k, h in zip(kinds, heads, strict=True))
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td {k}>{c}</td>" for k, c in zip(kinds, row, strict=True))
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _link(trial: str) -> str:
+    """A button that finds a trial in the table of candidates."""
+    name = html.escape(trial)
+    return f'<button class="open" data-trial="{name}">{name}</button>'
+
+
+def _text(value: object) -> str:
+    return html.escape(str(value))
+
+
+def _plain(value: object, form: str = "") -> str:
+    value = number(value)
+    if value is None:
+        return ""
+    return format(value, form) if form else _short(value)
+
+
+def _short(value: float) -> str:
+    for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= scale:
+            return f"{value / scale:.3g}{letter}"
+    return f"{value:.3g}"
+
+
+def _signed(gain: float | None) -> str:
+    if gain is None:
+        return ""
+    return f'<span class="{"good" if gain > 0 else "bad"}">{gain:+.4f}</span>'
+
+
+def _row(record: Record) -> list[object]:
+    """A line of the table of candidates, in the order of the page's columns."""
+    costs = [number(record.details.get(name)) for name in COSTS]
+    fitness = number(record.fitness)
+    origin = record.parent or "", record.mutation
+    return [record.trial, record.status, fitness, *costs, *origin]
+
+
+def _details(record: Record) -> dict[str, str]:
+    known = {"genotype": record.genotype}
+    if record.hyperparameters:
+        known["hyperparameters"] = json.dumps(record.hyperparameters)
+    if record.details.get("error"):
+        known["error"] = str(record.details["error"])[-TRACEBACK:]
+    return known
+
+
+def _script_json(value: object) -> str:
+    """JSON that no text in it can end the script element of."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _packed(value: object) -> str:
+    text = json.dumps(value, separators=(",", ":")).encode()
+    return base64.b64encode(gzip.compress(text, mtime=0)).decode()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the job."""
+    parser = argparse.ArgumentParser("python -m search.report", description=__doc__)
+    parser.add_argument("workdir", help="folder of a search, finished or running")
+    parser.add_argument("--out", help="the file (default: report.html in the folder)")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    options = parser.parse_args(arguments)
+    print(f"Report: {report(options.workdir, options.out)}", flush=True)
+
+
+if __name__ == "__main__":
+    command(main)
