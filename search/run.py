@@ -264,6 +264,7 @@ def _conclude(oracle: EvolutionOracle, folder: Path) -> Record:
         print(f"All trials: {folder / 'history.csv'}", flush=True)
         raise ValueError(_unmet(oracle.budget, records))
     print(f"Best network: {folder / 'best.json'}  All trials: {folder / 'history.csv'}")
+    print(f"Look at it: python -m search.report {folder}")
     print(f"Train it: {train_command(folder)}", flush=True)
     return leaders[0]
 

@@ -21,6 +21,7 @@ from keras_tuner.src.engine import tuner_utils
 from search import inheritance, network, progress
 from search.heartbeat import Heartbeat
 from search.history import HistoryFiles
+from search.hparams import HParamsFiles
 from search.ledger import ATTEMPT, DETAILS, GENOTYPE, PARENT, RUNGS, SEED
 from search.oracle import RELEASE, EvolutionOracle
 from search.proxy import ProxyTraining
@@ -200,7 +201,8 @@ class ArchitectureTuner(keras_tuner.Tuner):
     def _listening(self, verbose: bool) -> Iterator[None]:
         folder, records = Path(self.project_dir), self.oracle.records()
         files = HistoryFiles(folder, records, self.oracle.archive)
-        listeners = [files.add, Checkpoints(folder, self.oracle).prune]
+        weights, events = Checkpoints(folder, self.oracle), HParamsFiles(folder)
+        listeners = [files.add, weights.prune, events.add]
         if verbose:
             listeners.append(progress.Table(records, self.oracle.max_trials).add)
         self.oracle.listeners += listeners
