@@ -255,7 +255,8 @@ def _short(value: float) -> str:
 def _signed(gain: float | None) -> str:
     if gain is None:
         return ""
-    return f'<span class="{"good" if gain > 0 else "bad"}">{gain:+.4f}</span>'
+    kind = "good" if gain > 0 else "bad" if gain < 0 else ""
+    return f'<span class="{kind}">{gain:+.4f}</span>'
 
 
 def _row(record: Record) -> list[object]:

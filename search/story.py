@@ -108,7 +108,7 @@ def read(workdir: str | Path) -> Story:
         times=told.times,
         now=time.time() - told.first if told.first else 0.0,
         identity=told.ledger.identity,
-        total=_total(folder),
+        total=_total(folder, told.ledger.identity.get("method", "")),
         workers=list(told.workers),
         running=told.running(),
         lost=told.lost,
@@ -148,13 +148,14 @@ class _Told:
         return self.ledger.running() if silence < PATIENCE + 3 * longest else []
 
 
-def _total(folder: Path) -> int | None:
+def _total(folder: Path, method: str) -> int | None:
     """The number of trials that the configs tell, the operative one with defaults."""
     for name in (CONFIG, OPERATIVE):
         path = folder / name
         known = settings(path.read_text("utf-8")) if path.is_file() else {}
         for key, value in known.items():
-            if key.endswith(".max_trials") and value.isdecimal():
+            # A config may bind those of other methods, too.
+            if key.endswith(f"{method}.max_trials") and value.isdecimal():
                 return int(value)
     return None
 

@@ -23,6 +23,12 @@ from zoo.command import mistake
 GENOTYPE = genotypes.FOUND["tvn1"].to_json()
 
 
+OPERATIVE = """\
+random_search.RandomOracle.max_trials = 9
+tournament.TournamentOracle.max_trials = 45
+"""
+
+
 def made(trial, fitness=None, parent=None, mutation="", status="completed", **details):
     return Record(trial, GENOTYPE, status, fitness, parent, mutation, details)
 
@@ -71,7 +77,7 @@ def test_a_search_that_runs_tells_the_time_left(tmp_path):
     for event in events:
         event["time"] += late
     write_journal(tmp_path, events)
-    (tmp_path / "operative.gin").write_text("Oracle.max_trials = 45\n")
+    (tmp_path / "operative.gin").write_text(OPERATIVE)
     told = story.read(tmp_path)
     pace = (told.times[-1] - told.times[-20]) / 19
     assert told.state == "running"
