@@ -9,9 +9,11 @@ from search.budget import Budget
 from search.history import Record
 from search.proxy import ProxyTraining
 from search.spaces.tiny_video import TinyVideoSpace
+from search.stopping import Halving
 from search.tournament import TournamentOracle
 from search.tuner import ArchitectureTuner
-from zoo import genotypes, training
+from zoo import genotypes, registry, training
+from zoo.genotypes import TinyVideoGenotype
 from zoo.training import Recipe
 
 SPACE = TinyVideoSpace(
@@ -154,6 +156,71 @@ def test_it_does_not_pause_where_nothing_is_left(tmp_path, instant):
     work = tuner(tmp_path, max_trials=2, trials_per_process=2)
     work.search(Blinks(), verbose=False)
     assert not work.paused
+
+
+def test_what_training_taught_is_the_mean_of_its_executions(
+    tmp_path, instant, monkeypatch
+):
+    weights = iter([0.1234567890123456, 0.5])
+    read = {TinyVideoGenotype: lambda model: {"0>1": next(weights)}}
+    monkeypatch.setattr(registry, "FEEDBACK", read)
+    work = tuner(tmp_path, max_trials=1, executions_per_trial=2)
+    work.search(Blinks(), verbose=False)
+    (record,) = work.oracle.records()
+    mean = (0.1234567890123456 + 0.5) / 2
+    assert record.details["feedback"]["0>1"] == pytest.approx(mean, abs=1e-15)
+
+
+def test_executions_are_averaged_and_have_seeds_of_their_own(
+    tmp_path, instant, monkeypatch
+):
+    seeds, scores = [], iter([0.25, 0.75])
+    score = {"loss": 1.0}
+    monkeypatch.setattr(keras.utils, "set_random_seed", seeds.append)
+    monkeypatch.setattr(
+        training, "scorer", lambda *_: lambda: {**score, "top1": next(scores)}
+    )
+    work = tuner(tmp_path, max_trials=1, executions_per_trial=2)
+    work.search(Blinks(), verbose=False)
+    assert work.oracle.records()[0].fitness == 0.5
+    assert len(set(seeds)) == 2
+
+
+def test_feedback_that_is_too_much_fails_the_trial(tmp_path, instant, monkeypatch):
+    monkeypatch.setattr("search.tuner.MOST_DETAILS", 1000)
+    much = dict.fromkeys(map(str, range(100)), 0.123456)
+    read = {TinyVideoGenotype: lambda model: much}
+    monkeypatch.setattr(registry, "FEEDBACK", read)
+    work = tuner(tmp_path, max_trials=2)
+    work.search(Blinks(), verbose=False)
+    assert [record.status for record in work.oracle.records()] == ["failed"] * 2
+    assert "at most 1,000 bytes" in work.oracle.records()[0].details["error"]
+
+
+@pytest.mark.model
+def test_a_training_that_takes_too_long_has_failed(tmp_path):
+    work = tuner(tmp_path, max_trials=1, trial_seconds=1e-6)
+    work.search(Blinks(), verbose=False)
+    (record,) = work.oracle.records()
+    assert record.details["reason"] == "over time"
+    assert record.details["error"] == "its training took more than 1e-06 s"
+
+
+@pytest.mark.model
+def test_children_inherit_and_hopeless_ones_end_early(tmp_path):
+    engine = {"stopping": Halving(factor=2, stages=1)}
+    work = tuner(tmp_path, max_trials=4, inherit=True, engine=engine)
+    work.search(Blinks(), verbose=False)
+    children = [record for record in work.oracle.records() if record.parent]
+    assert len(children) == 2
+    assert all(0 <= child.details["inherited"] <= 1 for child in children)
+    assert any(child.details["inherited"] > 0.5 for child in children)
+    statuses = {record.status for record in work.oracle.records()}
+    assert statuses <= {"completed", "stopped"}
+    kept = {path.parent.name for path in tmp_path.glob("trial_*/*.weights.h5")}
+    assert f"trial_{work.oracle.get_best_trials()[0].trial_id}" in kept
+    (model,) = work.get_best_models()
+    assert model.output_shape == (None, 2)
 
 
 @pytest.mark.model
