@@ -42,8 +42,12 @@ class _Auditor:
         self.space = keras_tuner.HyperParameters()
 
     def fault(self, event: dict) -> str | None:
-        check = getattr(self, f"_fault_in_{event['event']}", None)
-        return check(event) if check else None
+        """What is wrong with an event; None where nothing is."""
+        try:
+            check = getattr(self, f"_fault_in_{event['event']}", None)
+            return check(event) if check else None
+        except KeyError as error:
+            return f"{event['event']} without {error}"
 
     def _fault_in_search(self, event: dict) -> str | None:
         own = self.oracle.identity()
@@ -61,27 +65,42 @@ class _Auditor:
         expected = trial_id(len(self.ledger.entries))
         if event["trial"] != expected:
             return f"trial {event['trial']}, not {expected}"
+        if event["ended"] != len(self.ledger.ended):
+            known = f"not after {len(self.ledger.ended)}"
+            return f"trial {expected} proposed after {event['ended']} ends, {known}"
         draw = functools.partial(ordinary.draw, self.space)
-        proposal = self.oracle.evolution.propose(self.ledger, draw)
-        values = self.dispatcher.values(proposal)
-        if event["values"] == values:
-            return None
-        written = event["values"]
+        try:
+            proposal = self.oracle.evolution.propose(self.ledger, draw)
+        except ValueError as error:
+            return f"trial {expected}, where nothing is proposed: {error}"
+        values, written = self.dispatcher.values(proposal), event["values"]
         names = {**values, **written}
         differ = [name for name in names if values.get(name) != written.get(name)]
+        if not differ:
+            return None
         return f"trial {expected} with other {', '.join(differ)} than is proposed"
 
     def _fault_in_issue(self, event: dict) -> str | None:
-        return self._fault_of_ended(event, "issued")
+        fault = self._fault_of_ended(event, "issued")
+        if fault:
+            return fault
+        entry = self.ledger[event["trial"]]
+        if entry.running:
+            return f"trial {event['trial']} issued while a worker has it"
+        if event["attempt"] != entry.attempts + 1:
+            return f"trial {event['trial']} issued as attempt {event['attempt']}"
+        return None
 
     def _fault_in_rung(self, event: dict) -> str | None:
+        fault = self._fault_of_ended(event, "scored")
+        if fault:
+            return fault
         others = list(self.ledger.scores[event["rung"]].values())
         stopping = self.dispatcher.stopping
-        if stopping is None or event["stop"] == bool(
-            stopping(event["rung"], event["score"], others)
-        ):
+        known = stopping and bool(stopping(event["rung"], event["score"], others))
+        if event["stop"] == known:
             return None
-        return f"trial {event['trial']} stopped: {event['stop']}"
+        return f"trial {event['trial']} at a rung with stop {event['stop']}"
 
     def _fault_in_lost(self, event: dict) -> str | None:
         return self._fault_of_ended(event, "lost")

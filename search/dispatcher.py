@@ -1,6 +1,7 @@
 """Gives candidates to workers and takes their results, and writes each step down."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -69,6 +70,7 @@ class Dispatcher:
         self.stop_reason: str | None = None
         self.aborted = False
         self._take = take
+        self._dry: int | None = None  # The ends there were when no child was new.
         self._journal: journal.Journal | None = None
 
     @property
@@ -139,6 +141,8 @@ class Dispatcher:
         entry = self.ledger[trial]
         if self.stopping is None or entry.stopped:
             return entry.stopped
+        if not math.isfinite(score):  # It fails by itself.
+            return False
         if rung <= entry.rung:  # An earlier attempt was there, and could go on.
             return False
         others = list(self.ledger.scores[rung].values())
@@ -220,9 +224,13 @@ class Dispatcher:
         return {**values, **proposal.hyperparameters}
 
     def _propose(self, draw: Callable) -> Proposal | None:
+        ended = len(self.ledger.ended)
+        if len(self.leases) and ended == self._dry:  # It would be the same again.
+            return None
         try:
             return self.evolution.propose(self.ledger, draw)
         except Exhausted as error:
+            self._dry = ended
             if not len(self.leases):  # Else there may be children to come.
                 self._stop(str(error))
         except ValueError as error:

@@ -4,6 +4,7 @@ The protocol knows neither passwords nor encryption: whoever reaches the port ca
 trials and report results. Messages are data; nothing that a peer sends is evaluated.
 """
 
+import functools
 import os
 import time
 from collections.abc import Callable
@@ -11,7 +12,6 @@ from concurrent import futures
 
 import grpc
 import keras_tuner
-from keras_tuner.engine.trial import Trial
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.distribute.oracle_client import OracleClient
@@ -22,6 +22,8 @@ IP, PORT = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
 TUNER_ID = "KERASTUNER_TUNER_ID"
 LOOPBACK = "127.0.0.1"
 POLL = 0.2  # Seconds.
+# Else gRPC lets up to two minutes pass until it calls a chief that was away again.
+CHANNEL = [("grpc.max_reconnect_backoff_ms", 2000)]
 
 
 class Unreachable(ValueError):  # noqa: N818
@@ -84,25 +86,22 @@ class RemoteOracle(OracleClient):
 
     def __init__(self, oracle: keras_tuner.Oracle, patience: float = 600):
         super().__init__(oracle)
-        self._patience = patience
-        self._messages = protos.get_service()
+        address = f"{os.environ[IP]}:{os.environ[PORT]}"
+        channel = grpc.insecure_channel(address, CHANNEL)
+        stub = protos.get_service_grpc().OracleStub(channel)
+        self.stub = _PatientStub(stub, address, patience)
 
-    def create_trial(self, tuner_id: str) -> Trial:
-        request = self._messages.CreateTrialRequest(tuner_id=tuner_id)
-        return Trial.from_proto(self._ask(self.stub.CreateTrial, request).trial)
 
-    def update_trial(self, trial_id: str, metrics: dict, step: int = 0) -> Trial:
-        request = self._messages.UpdateTrialRequest(
-            trial_id=trial_id, metrics=metrics, step=step
-        )
-        return Trial.from_proto(self._ask(self.stub.UpdateTrial, request).trial)
+class _PatientStub:
+    """Repeats calls; the chief takes each as often as it comes."""
 
-    def end_trial(self, trial: Trial) -> None:
-        request = self._messages.EndTrialRequest(trial=trial.to_proto())
-        self._ask(self.stub.EndTrial, request)
+    def __init__(self, stub, address: str, patience: float):
+        self._stub, self._address, self._patience = stub, address, patience
 
-    def _ask(self, call: Callable, request):
-        """One call; the chief takes each as often as it comes."""
+    def __getattr__(self, name: str) -> Callable:
+        return functools.partial(self._ask, getattr(self._stub, name))
+
+    def _ask(self, call: Callable, request, **_):
         end = time.monotonic() + self._patience
         while True:
             left = end - time.monotonic()
@@ -116,9 +115,9 @@ class RemoteOracle(OracleClient):
             time.sleep(POLL)
 
     def _unreachable(self, error: grpc.RpcError) -> Unreachable:
-        address = f"{os.environ[IP]}:{os.environ[PORT]}"
         rule = "of a chief that runs"
         waited = f"which did not answer for {self._patience:g} s"
         if error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
             waited = f"which failed: {error.details()}"
-        return Unreachable(f"`address` must be {rule}. Got: {address!r}, {waited}")
+        got = f"{self._address!r}, {waited}"
+        return Unreachable(f"`address` must be {rule}. Got: {got}")

@@ -178,9 +178,11 @@ class EvolutionOracle(keras_tuner.Oracle):
 
     def forsaken(self) -> bool:
         """Whether no worker is left that would ask for a trial."""
+        # One that trains is heard of four times in a lease.
+        patience = max(GONE_SECONDS, self.lease_seconds / 2)
         now = time.monotonic()
         with self._lock:
-            return not any(now - at < GONE_SECONDS for at in self._tuners.values())
+            return not any(now - at < patience for at in self._tuners.values())
 
     @guarded
     def create_trial(self, tuner_id: str) -> Trial:
@@ -197,6 +199,8 @@ class EvolutionOracle(keras_tuner.Oracle):
 
     @guarded
     def update_trial(self, trial_id: str, metrics: dict, step: int = 0) -> Trial:
+        if trial_id not in self.trials:
+            return _bare_trial(TrialStatus.STOPPED, trial_id)
         for message in (RELEASE, HEARTBEAT, ATTEMPT):
             if message in metrics:
                 return self._answer(message, trial_id, dict(metrics), int(step))
@@ -206,16 +210,18 @@ class EvolutionOracle(keras_tuner.Oracle):
 
     @guarded
     def end_trial(self, trial: Trial) -> None:
-        ledger = self.dispatcher.ledger
+        ledger, values = self.dispatcher.ledger, trial.hyperparameters.values
         # The first end counts, also that of a worker that was given up.
         if trial.trial_id not in ledger or ledger[trial.trial_id].record:
             return
-        values = trial.hyperparameters.values
         details = verdict.read_details(values.pop(DETAILS, "{}"))
         self._learn_space(trial.hyperparameters)
         trial.metrics = self.trials[trial.trial_id].metrics
         stopped = ledger[trial.trial_id].stopped
         status, fitness = verdict.judge(trial, details, self.objective, stopped)
+        late = values.get(ATTEMPT) != ledger[trial.trial_id].attempts
+        if late and status == "failed":  # Who has it now may do better.
+            return
         ordinary_ones = ordinary_values(values)
         record = self.dispatcher.end(
             trial.trial_id, status, fitness, details, ordinary_ones
@@ -348,6 +354,8 @@ class EvolutionOracle(keras_tuner.Oracle):
     def _answer(self, message: str, trial: str, metrics: dict, rung: int) -> Trial:
         """What becomes of a trial whose worker sends a message."""
         held = self.dispatcher.holds(trial, int(metrics[message]))
+        if held:
+            self._tuners[self.dispatcher.ledger[trial].tuner] = time.monotonic()
         if held and message == RELEASE:
             self.dispatcher.lose(trial, "interrupted")
             held = False

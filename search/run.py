@@ -16,6 +16,7 @@ import dataclasses
 import json
 import os
 import random
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -149,6 +150,8 @@ def _take_role(role: str, address: str | None) -> None:
     host = socket.gethostname().lower().replace("chief", "host")
     name = "chief" if role == "chief" else f"{host}-{os.getpid()}"
     network.set_role(address or ADDRESS, os.environ.get(network.TUNER_ID, name))
+    if _is_command():  # A worker that is asked to end gives its trial back.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _supervised(
@@ -160,6 +163,7 @@ def _supervised(
     """Lets processes of this same command search."""
     rule = "0, but for python -m search.run"
     check(_is_command(), "workers", rule, workers)
+    address = address or (ADDRESS if role else None)
     sound = supervisor.supervise(workers, folder, address, chief=role != "worker")
     if not sound:  # Who ended has told why.
         sys.exit(1)

@@ -18,6 +18,7 @@ POLL = 0.2  # Seconds.
 QUICK = 30.0  # Who dies sooner after its start has not got going.
 MOST_QUICK = 5  # Such deaths in a row until a process is given up.
 GRACE = 10.0  # Seconds that processes have to end.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Member:
@@ -57,6 +58,7 @@ class Member:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out and subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C ends this process, and it the others.
             )
 
     def look_after(self) -> None:
@@ -81,12 +83,16 @@ class Member:
         lines = self.log.read_text(errors="replace").splitlines() if self.log else []
         return next((line for line in reversed(lines) if line.strip()), self._how())
 
-    def end(self) -> None:
-        """Asks it to end, and makes it."""
-        if self.process.poll() is None:
+    def ask_to_end(self) -> None:
+        """Asks it to end."""
+        if self.process and self.process.poll() is None:
             self.process.terminate()
+
+    def end(self, grace: float) -> None:
+        """Makes it end, after a time of grace at most."""
+        if self.process:
             try:
-                self.process.wait(GRACE)
+                self.process.wait(grace)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -133,20 +139,26 @@ def supervise(
 
 
 def _members(workers: int, workdir: Path, address: str, chief: bool) -> list[Member]:
-    command = [sys.executable, *sys.orig_argv[1:]]
-    command += ["--workers=0", f"--address={address}"]
     crew = []
     if chief:
         environment = {"CUDA_VISIBLE_DEVICES": ""}
-        crew.append(Member("chief", [*command, "--role=chief"], environment))
+        crew.append(Member("chief", _command("chief", address), environment))
     # A worker whose name has "chief" in it would be one to keras-tuner.
     host = re.sub("chief", "host", socket.gethostname(), flags=re.IGNORECASE)
     for index in range(workers):
         name = f"{host}-{index}"
         log = workdir / "logs" / f"{name}.log"
         environment = _device(index)
-        crew.append(Member(name, [*command, "--role=worker"], environment, log))
+        crew.append(Member(name, _command("worker", address), environment, log))
     return crew
+
+
+def _command(role: str, address: str) -> list[str]:
+    """This command in another role."""
+    command = [sys.executable, *sys.orig_argv[1:]]
+    roles = {"workers": 0, "role": role, "address": address}
+    # As bindings, which count most: else one for workers would start more and more.
+    return command + [f"--gin_bindings=run.search.{k}={v!r}" for k, v in roles.items()]
 
 
 def _device(index: int) -> dict[str, str]:
@@ -169,19 +181,30 @@ def _devices() -> list[str]:
 
 @contextlib.contextmanager
 def _ending(members: list[Member]) -> Iterator[None]:
-    """Leaves no process behind, whatever ends this one."""
+    """Leaves no process behind, whatever signal ends this one."""
 
     def stop(*_):
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {name: signal.signal(name, stop) for name in SIGNALS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
-        for member in reversed(members):
-            if member.process:
-                member.end()
+        for name in SIGNALS:
+            signal.signal(name, signal.SIG_IGN)
+        # Workers give their trials back while there is a chief.
+        _end([member for member in members if member.log])
+        _end([member for member in members if not member.log])
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def _end(members: list[Member]) -> None:
+    for member in members:
+        member.ask_to_end()
+    latest = time.monotonic() + GRACE
+    for member in members:
+        member.end(max(0.0, latest - time.monotonic()))
 
 
 def _free_port() -> int:

@@ -7,21 +7,36 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 MOST_DETAILS = 2**20  # Bytes; keras-tuner's gRPC takes four times as much.
+KINDS = {"metrics": dict, "violations": dict, "feedback": dict, "error": str}
 
 
 def read_details(text: object) -> dict:
     """What a worker found, from its JSON; a failure where it is none or too long."""
     if not isinstance(text, str) or len(text) > MOST_DETAILS:
         size = f"{len(text):,} bytes" if isinstance(text, str) else repr(text)
-        rule = f"`nas/aux` must be JSON of at most {MOST_DETAILS:,} bytes"
-        return {"reason": "crashed", "error": f"{rule}. Got: {size}"}
+        return _unreadable(f"JSON of at most {MOST_DETAILS:,} bytes", size)
     try:
         details = json.loads(text, parse_constant=str)  # No number is "NaN".
-    except ValueError as error:
-        return {"reason": "crashed", "error": f"`nas/aux` must be JSON. Got: {error}"}
-    if isinstance(details, dict):
-        return details
-    return {"reason": "crashed", "error": f"`nas/aux` must be an object. Got: {text!r}"}
+    except (ValueError, RecursionError) as error:
+        return _unreadable("JSON", error)
+    if not isinstance(details, dict):
+        return _unreadable("an object", f"{text[:60]!r}")
+    for name, kinds in KINDS.items():
+        if not isinstance(details.get(name, kinds()), kinds):
+            return _unreadable(f"an object whose {name} is {kinds.__name__}", details)
+    excess = details.get("violations", {})
+    if not all(_is_finite(value) for value in excess.values()):
+        return _unreadable("an object whose violations are finite numbers", excess)
+    return details
+
+
+def _unreadable(rule: str, got: object) -> dict[str, str]:
+    error = f"`nas/aux` must be {rule}. Got: {got!s:.100}"
+    return {"reason": "crashed", "error": error}
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def judge(
@@ -44,7 +59,7 @@ def judge(
     value = details.get("metrics", {}).get(objective.name)
     if value is None and trial.metrics.exists(objective.name):
         value = trial.metrics.get_last_value(objective.name)
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not _is_finite(value):
         details["reason"] = "diverged"
         details.setdefault("error", f"{objective.name} is {value}, not a number")
         return "failed", None
