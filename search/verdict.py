@@ -82,7 +82,7 @@ def as_objective(objective: str | keras_tuner.Objective) -> keras_tuner.Objectiv
         raise ValueError(f"`objective` must be {rule}. Got: {objective!r}")
     if isinstance(objective, keras_tuner.Objective):
         return objective
-    from keras_tuner.engine.objective import create_objective  # No public name.
+    from keras_tuner.src.engine.objective import create_objective  # Nowhere else.
 
     return create_objective(objective)
 
