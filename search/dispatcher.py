@@ -86,9 +86,10 @@ class Dispatcher:
             identity: What makes two searches the same.
             space: Of the ordinary hyperparameters, as keras-tuner describes them.
         """
+        begun = bool(self.ledger.identity)
+        first = [] if begun else initial.resolve(self.initial, self.evolution)
         self._journal = journal.Journal(path)
-        if not self.ledger.identity:
-            first = initial.resolve(self.initial, self.evolution)
+        if not begun:
             known = {"version": journal.VERSION, "identity": identity}
             self.log("search", **known, initial=first)
             self.log("space", space=list(space))
