@@ -192,7 +192,7 @@ class Dispatcher:
             fields["hyperparameters"] = hyperparameters
         record = self.log("end", trial=trial, attempt=entry.attempts, **fields)
         self.leases.release(trial)
-        if self.ledger.crashes >= self.max_crashes:
+        if self.ledger.crashes >= self.max_crashes and not self.aborted:
             last_line = details["error"].strip().splitlines()[-1]
             crashes = f"{self.ledger.crashes} trials in a row crashed"
             self.aborted = True

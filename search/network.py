@@ -23,7 +23,11 @@ TUNER_ID = "KERASTUNER_TUNER_ID"
 LOOPBACK = "127.0.0.1"
 POLL = 0.2  # Seconds.
 # Else gRPC lets up to two minutes pass until it calls a chief that was away again.
-CHANNEL = [("grpc.max_reconnect_backoff_ms", 2000)]
+CHANNEL = [
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+]
 
 
 class Unreachable(ValueError):  # noqa: N818
