@@ -1,0 +1,77 @@
+"""What the parts of bench_search.py share: means over seeds, pictures, provenance."""
+
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from scipy import stats
+
+mpl.use("agg")
+
+
+def interval(values: np.ndarray) -> np.ndarray:
+    """Half the 95 % interval of a mean over seeds, by Student's t; 0 for one seed."""
+    if len(values) < 2:
+        return np.zeros(values.shape[1:])
+    quantile = stats.t.ppf(0.975, len(values) - 1)
+    return quantile * values.std(axis=0, ddof=1) / np.sqrt(len(values))
+
+
+def shown(values: np.ndarray) -> str:
+    """The mean and its interval."""
+    return f"{values.mean():.3f} ± {interval(values):.3f}"
+
+
+def compared(values: np.ndarray, others: np.ndarray) -> str:
+    """The mean difference, seed by seed, and what it shows."""
+    difference = values - others
+    mean, half = difference.mean(), interval(difference)
+    verdict = "better" if mean > 0 else "worse"
+    verdict = verdict if abs(mean) > half else "no difference shown"
+    return f"{mean:+.3f} ± {half:.3f} ({verdict})"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of Markdown."""
+    rule = ["---"] * len(head)
+    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
+
+
+def draw(curves: dict[str, np.ndarray], path: Path, dashed: str = "") -> None:
+    """Draws the best so far of each method over evaluations.
+
+    Args:
+        curves: By method, arrays (seeds, evaluations).
+        path: Of the picture.
+        dashed: The method with a line of its own kind.
+    """
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    for method, values in curves.items():
+        mean, half = values.mean(axis=0), interval(values)
+        steps = np.arange(1, len(mean) + 1)
+        style = {"color": "black", "linestyle": "--"} if method == dashed else {}
+        (line,) = axes.plot(steps, mean, label=method, **style)
+        low, high = mean - half, mean + half
+        axes.fill_between(steps, low, high, alpha=0.12, color=line.get_color())
+    axes.set(xlabel="evaluations", ylabel="best fitness so far (mean, 95 % interval)")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def provenance() -> list[str]:
+    """The command, the date and the machine."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    machine = f"{len(names)} cores of an {names[0]}, Python {platform.python_version()}"
+    command = " ".join(["python", *sys.argv])
+    date = time.strftime("%Y-%m-%d")
+    said = f"Written on {date} on {machine}, by"
+    return [said, "", f"    {command}", ""]
