@@ -20,8 +20,8 @@ class Halving:
 
     The rule of ASHA (https://arxiv.org/abs/1810.05934) for workers that wait for
     nobody: of `n` trials seen at a rung, the newest among them, the best `n // factor`
-    go on. The first ones go on whatever they score. Unlike there, a trial that stopped
-    is not taken up again when later ones turn out worse.
+    go on, and who equals them. The first ones go on whatever they score. Unlike there,
+    a trial that stopped is not taken up again when later ones turn out worse.
 
     Args:
         factor: One in so many goes on.
