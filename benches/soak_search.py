@@ -1,8 +1,8 @@
 """Does a search survive that its processes are killed again and again?
 
 Runs a chief and workers that train nothing, kills one of them with SIGKILL every few
-seconds and starts it again, and checks that every trial ended once, that nobody hangs,
-and that the audit finds no fault.
+seconds and starts it again, at once or when its lease is over, and checks that every
+trial ended once, that nobody hangs, and that the audit finds no fault.
 
     python benches/soak_search.py [--trials=2000] [--workers=8] [--every=10]
 """
@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from stub_search import Crew
 
 CHIEF = "chief"
+LEASE = 10  # Seconds.
 
 
 def main():
@@ -26,10 +27,15 @@ def main():
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--every", type=float, default=10, help="seconds")
-    parser.add_argument("--seconds", type=float, default=0.9, help="of a trial")
+    parser.add_argument("--seconds", type=float, default=1.3, help="of a trial")
     parser.add_argument("--limit", type=float, default=1200, help="seconds in all")
     given = parser.parse_args()
-    flags = {"trials": given.trials, "seconds": given.seconds, "lease": 10, "stages": 1}
+    flags = {
+        "trials": given.trials,
+        "seconds": given.seconds,
+        "lease": LEASE,
+        "stages": 1,
+    }
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, Crew(Path(folder), **flags) as crew:
         kills = soak(crew, given)
@@ -43,17 +49,21 @@ def soak(crew: Crew, given: argparse.Namespace) -> dict[str, int]:
     rng, kills = random.Random(0), {CHIEF: 0, "worker": 0}
     names = [CHIEF, *(f"worker{i}" for i in range(given.workers))]
     crew.start(*names)
-    due = end = time.monotonic()
-    end += given.limit
-    while crew.processes[CHIEF].poll() is None:
-        assert time.monotonic() < end, "it hangs"
+    begun = due = time.monotonic()
+    back = {}  # When who was killed is started again.
+    while crew.processes[CHIEF].poll() is None or CHIEF in back:
+        now = time.monotonic()
+        assert now - begun < given.limit, "it hangs"
         left = given.trials - len(crew.events("end"))
-        if left < given.trials and time.monotonic() > due and left > given.workers:
+        if now > due and 8 * given.workers < left < given.trials:
             name = CHIEF if rng.random() < 0.25 else rng.choice(names)
             crew.kill(name)
-            crew.start(name)
             kills[CHIEF if name == CHIEF else "worker"] += 1
-            due = time.monotonic() + given.every
+            back[name] = now + rng.choice([0, 1.5 * LEASE])
+            due = now + given.every
+        for name in [name for name, at in back.items() if at < now]:
+            crew.start(name)
+            del back[name]
         time.sleep(0.5)
     assert crew.processes[CHIEF].returncode == 0, crew.log(CHIEF)
     return kills

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from search.network import LOOPBACK, TUNER_ID, split_address
+from zoo.record import RECORDED
 
 POLL = 0.2  # Seconds.
 QUICK = 30.0  # Who dies sooner after its start has not got going.
@@ -39,7 +40,8 @@ class Member:
         log: Path | None = None,
     ):
         self.name, self.command, self.log = name, command, log
-        self.environment = {**os.environ, **environment, TUNER_ID: name}
+        own = {**environment, TUNER_ID: name, RECORDED: "1"}
+        self.environment = {**os.environ, **own}
         self.quick_deaths = 0
         self.done = self.given_up = False
         self.process: subprocess.Popen | None = None

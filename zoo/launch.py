@@ -78,7 +78,8 @@ def run(
     body = configure(job, values, list(options))
     _check_complete(job, body)
     workdir = _bound(f"{job}.workdir")
-    if _bound(f"{job}.role") == "worker" or _bound(f"{job}.audit"):
+    guest = _bound(f"{job}.role") == "worker" or _bound(f"{job}.audit")
+    if guest or record.RECORDED in os.environ:
         return body()  # The folder, and the record in it, are another's.
     if workdir:
         record.write(workdir, job.rpartition(".")[0], gin.config_str())

@@ -59,6 +59,16 @@ def test_further_flags_are_of_the_kind_of_their_argument(tmp_path):
     assert line.startswith("flag --times=x: invalid literal")
 
 
+def test_a_run_that_another_process_recorded_is_not_recorded_again(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv(record.RECORDED, "1")
+    tmp_path.joinpath("config.gin").write_text("# as it was")
+    run(tmp_path)
+    assert tmp_path.joinpath("config.gin").read_text() == "# as it was"
+    assert not tmp_path.joinpath("operative.gin").exists()
+
+
 @pytest.mark.parametrize("guest", ["--role=worker", "--audit"])
 def test_who_works_in_anothers_folder_records_nothing(guest, tmp_path):
     options = {"role": "who", "audit": "check"}
