@@ -4,11 +4,16 @@ import csv
 import heapq
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo.files import write_json, write_text
+
+if TYPE_CHECKING:
+    from search.pareto import Archive  # Imports this module.
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,22 @@ def best(records: Iterable[Record], count: int = 1) -> list[Record]:
     return heapq.nsmallest(count, feasible, key=lambda record: -record.fitness)
 
 
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number, which truth is not."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # A whole number beyond any float.
+        return False
+
+
+def last_line(error: str) -> str:
+    """The last line of an error, which names its reason."""
+    lines = error.strip().splitlines()
+    return lines[-1] if lines else "no reason given"
+
+
 class HistoryFiles:
     """Writes `history.csv`, `best.json` and, in several objectives, `pareto.json`.
 
@@ -87,7 +108,12 @@ class HistoryFiles:
         archive: Keeps the Pareto front; None where there is one objective.
     """
 
-    def __init__(self, workdir: Path, records: Sequence[Record] = (), archive=None):
+    def __init__(
+        self,
+        workdir: Path,
+        records: Sequence[Record] = (),
+        archive: "Archive | None" = None,
+    ):
         self.workdir = Path(workdir)
         self.archive = archive
         self.best: Record | None = None

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from search.history import Record
+from search.history import Record, is_number
 from zoo.genotypes.base import check
 
 FITNESS = "fitness"
@@ -39,7 +39,7 @@ def vector(record: Record, objectives: Sequence[str]) -> tuple[float, ...]:
             for name in objectives
         )
     except (KeyError, TypeError):
-        told = [name for name, value in record.details.items() if _is_number(value)]
+        told = [name for name, value in record.details.items() if is_number(value)]
         rule = f'"fitness" or numbers that trials report ({", ".join(told)})'
         raise ValueError(
             f"`objectives` must be {rule}. Got: {tuple(objectives)}"
@@ -103,7 +103,7 @@ class Archive:
         reference = {FITNESS: 0.0, **reference}
         for name in self.objectives:
             limit = reference.get(name)
-            valid = _is_number(limit) and (limit > 0 or name == FITNESS)
+            valid = is_number(limit) and (limit > 0 or name == FITNESS)
             check(valid, f"reference[{name!r}]", "a number, of a cost above 0", limit)
         self.reference = {name: reference[name] for name in self.objectives}
         self._entries: list[tuple[tuple[float, ...], Record]] = []
@@ -207,8 +207,3 @@ def _entered(entries: list, record: Record, objectives: Sequence[str]) -> list:
         return entries
     kept = [entry for entry in entries if not all(map(operator.ge, own, entry[0]))]
     return [*kept, (own, record)]
-
-
-def _is_number(value: object) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value)

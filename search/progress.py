@@ -5,11 +5,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from search.history import Record, best
+from search.history import Record, best, last_line
 from zoo.monitor import clock
 
 TOP = 5
-RECENT = 50  # Trials whose pace tells the time that is left.
+RECENT = 20  # Trials whose pace tells the time that is left.
 
 
 class Table:
@@ -84,8 +84,7 @@ def outcome(record: Record) -> str:
         return f"fitness {record.fitness:.3f}{early}"
     excess = record.details.get("violations", {})
     broken = [f"{name} +{value:.0%}" for name, value in excess.items()]
-    error = record.details.get("error", "").strip() or "no reason given"
-    error = error.splitlines()[-1]
+    error = last_line(record.details.get("error", ""))
     reason = ", ".join(broken) if broken else error[:100]
     return f"{record.status} ({reason})"
 
@@ -112,13 +111,21 @@ def summary(records: Sequence[Record]) -> str:
     return "\n".join([f"{len(records)} trials: {', '.join(counts)}", *lines])
 
 
+def short(number: float) -> str:
+    """A number in three digits, such as 41.2k."""
+    for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= 0.9995 * scale:  # Three digits would be "1e+03" of the smaller.
+            return f"{number / scale:.3g}{letter}"
+    return f"{number:.3g}"
+
+
 def _costs(record: Record) -> list[str]:
     details = record.details
     parameters, macs = details.get("parameters"), details.get("macs")
     latency = details.get("latency_ms")
     return [
-        "? parameters" if parameters is None else f"{_short(parameters)} parameters",
-        "? MACs" if macs is None else f"{_short(macs)} MACs",
+        "? parameters" if parameters is None else f"{short(parameters)} parameters",
+        "? MACs" if macs is None else f"{short(macs)} MACs",
         "? ms" if latency is None else f"{latency:.2f} ms",
     ]
 
@@ -127,10 +134,3 @@ def _rate(per_second: float) -> str:
     units = (("s", 1), ("min", 60), ("h", 3600))
     unit, seconds = next((u for u in units if per_second * u[1] >= 1), units[-1])
     return f"{per_second * seconds:.3g} trials/{unit}"
-
-
-def _short(number: float) -> str:
-    for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= scale:
-            return f"{number / scale:.3g}{letter}"
-    return f"{number:.0f}"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from search import figures, story
 from search.history import Record
+from search.progress import short
 from search.story import Story, number
 from zoo import drawing, genotypes
 from zoo.command import command
@@ -26,7 +27,6 @@ TEMPLATE = Path(__file__).with_name("report_page.html")
 STATUSES = ("completed", "stopped", "over budget", "failed")
 COSTS = ("latency_ms", "parameters", "macs", "seconds")
 LONG = 'class="text long"'
-TRACEBACK = 20_000  # Characters that are shown.
 
 
 def report(workdir: str | os.PathLike, out: str | os.PathLike | None = None) -> Path:
@@ -189,7 +189,7 @@ def _failures(told: Story) -> str:
     for why, records in story.failures(told.records):
         trials = " ".join(_link(record.trial) for record in records[:12])
         more = f" and {len(records) - 12} more" if len(records) > 12 else ""
-        trace = str(records[0].details.get("error") or "no traceback")[-TRACEBACK:]
+        trace = str(records[0].details.get("error") or "no traceback")
         parts.append(
             f"<details><summary><b>{len(records)}</b> {html.escape(why)}</summary>"
             f"<p>Trials {trials}{more}</p><pre>{html.escape(trace)}</pre></details>"
@@ -242,14 +242,7 @@ def _plain(value: object, form: str = "") -> str:
     value = number(value)
     if value is None:
         return ""
-    return format(value, form) if form else _short(value)
-
-
-def _short(value: float) -> str:
-    for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= scale:
-            return f"{value / scale:.3g}{letter}"
-    return f"{value:.3g}"
+    return format(value, form) if form else short(value)
 
 
 def _signed(gain: float | None) -> str:
@@ -272,7 +265,7 @@ def _details(record: Record) -> dict[str, str]:
     if record.hyperparameters:
         known["hyperparameters"] = json.dumps(record.hyperparameters)
     if record.details.get("error"):
-        known["error"] = str(record.details["error"])[-TRACEBACK:]
+        known["error"] = str(record.details["error"])
     return known
 
 

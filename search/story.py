@@ -1,7 +1,6 @@
 """What the journal of a search tells: its course, its winner, and what paid off."""
 
 import csv
-import math
 import re
 import statistics
 import time
@@ -11,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from search import journal
-from search.history import Record, best
+from search.history import Record, best, is_number, last_line
 from search.ledger import Ledger
+from search.progress import RECENT
 from zoo.genotypes.base import check
 from zoo.record import CONFIG, OPERATIVE, settings
 
-RECENT = 20  # Trials whose pace tells when a search will end.
 # Begins a change in the words of `search.difference`; a list's items begin otherwise.
 CHANGE = r", (?=\d+ |[A-Za-z_]\w*(?:\[\d+\])?[. ])"
 PATIENCE = 600.0  # Seconds of silence after which a search is taken to be dead.
@@ -264,15 +263,13 @@ def failures(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
 
 
 def reason(record: Record) -> str:
-    """The last line of an error."""
-    text = str(record.details.get("error") or "no reason given").strip()
-    return text.splitlines()[-1] if text else "no reason given"
+    """Why a record failed, in one line."""
+    return last_line(str(record.details.get("error") or ""))
 
 
 def number(value: object) -> float | None:
     """A finite number, or None."""
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if plain and math.isfinite(value) else None
+    return value if is_number(value) else None
 
 
 def _share(answers: Sequence[bool]) -> float | None:

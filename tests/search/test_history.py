@@ -1,7 +1,10 @@
 import csv
 import json
+import math
 
-from search.history import HistoryFiles, Record, best
+import pytest
+
+from search.history import HistoryFiles, Record, best, is_number, last_line
 from search.pareto import Archive
 
 DETAILS = {"parameters": 10, "macs": 20, "latency_ms": 1.5, "seconds": 2.0}
@@ -98,3 +101,18 @@ def test_the_front_of_several_objectives_is_kept(tmp_path):
     assert [row["trial"] for row in front["networks"]] == ["2"]
     assert front["objectives"] == ["fitness", "macs"]
     assert front["hypervolume"] == 0.25
+
+
+@pytest.mark.parametrize("value", [0, -2, 1.5, 10**300])
+def test_a_finite_number_is_one(value):
+    assert is_number(value)
+
+
+@pytest.mark.parametrize("value", [True, "1", None, math.nan, -math.inf, 10**400])
+def test_what_has_no_finite_value_is_no_number(value):
+    assert not is_number(value)
+
+
+def test_the_last_line_of_an_error_is_its_reason():
+    assert last_line("Traceback:\n  File x\nOSError: full \n") == "OSError: full"
+    assert last_line(" \n") == last_line("") == "no reason given"

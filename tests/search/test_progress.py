@@ -1,5 +1,7 @@
+import pytest
+
 from search.history import Record
-from search.progress import Table, outcome, summary
+from search.progress import Table, outcome, short, summary
 
 COST = {"parameters": 41_234, "macs": 12_340_000, "latency_ms": 3.1, "seconds": 12.4}
 
@@ -61,3 +63,11 @@ def test_the_summary_counts_and_ranks():
     assert lines[2].split()[:2] == ["3", "0.700"]
     assert lines[2].endswith("0: size 16 > 24")
     assert lines[3].endswith("random")
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [(0, "0"), (42, "42"), (1.234, "1.23"), (41_234, "41.2k"), (999_999, "1M")],
+)
+def test_numbers_are_short(number, shown):
+    assert short(number) == shown
