@@ -3,8 +3,7 @@
 from search.budget import Budget
 from search.evolution import Evolution
 from search.oracle import EvolutionOracle
-from search.selection import SURVIVORS, Schedule, Tournament, Uniform
-from zoo.genotypes.base import check
+from search.selection import Schedule, Survivor, Tournament, Uniform, as_survivor
 
 
 class ConnectionOracle(EvolutionOracle):
@@ -23,7 +22,8 @@ class ConnectionOracle(EvolutionOracle):
         budget: What networks may cost; None is the memory of this machine.
         population_size: Networks at first, and size of the population.
         sample_size: Networks in a tournament.
-        survivor: Who leaves a full population: "worst" or "oldest".
+        survivor: Who leaves a full population: "worst", "oldest", or a rule such as
+            `selection.DropCrowded`.
         mutations: Schedule of the mutations by chance; None is none to four.
         duplicates: "avoid", or "replay" the result of what was proposed before.
         seed: From 0.
@@ -37,19 +37,18 @@ class ConnectionOracle(EvolutionOracle):
         budget: Budget | None = None,
         population_size: int = 20,
         sample_size: int = 5,
-        survivor: str = "worst",
+        survivor: str | Survivor = "worst",
         mutations: Schedule | None = None,
         duplicates: str = "avoid",
         seed: int = 0,
         **engine,
     ):
-        check(survivor in SURVIVORS, "survivor", f"one of {[*SURVIVORS]}", survivor)
         evolution = Evolution(
             space,
             num_classes,
             budget,
             selector=Tournament(sample_size),
-            survivor=SURVIVORS[survivor],
+            survivor=as_survivor(survivor),
             mutations=mutations or Uniform(0, 4),
             population_size=population_size,
             guided=True,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from search import pareto
 from search.history import Record
-from zoo.genotypes.base import check_whole
+from zoo.genotypes.base import check, check_whole
 
 Selector = Callable[[Sequence[Record], random.Random], Record]
 Survivor = Callable[[Sequence[Record]], int]
@@ -131,6 +131,15 @@ def drop_oldest(population: Sequence[Record]) -> int:
 
 
 SURVIVORS: dict[str, Survivor] = {"worst": drop_worst, "oldest": drop_oldest}
+
+
+def as_survivor(survivor: str | Survivor) -> Survivor:
+    """The rule that a word names; another rule is itself."""
+    if callable(survivor):
+        return survivor
+    rule = f"one of {[*SURVIVORS]}, or callable"
+    check(survivor in [*SURVIVORS], "survivor", rule, survivor)
+    return SURVIVORS[survivor]
 
 
 @dataclass(frozen=True)

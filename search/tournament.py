@@ -3,8 +3,14 @@
 from search.budget import Budget
 from search.evolution import Evolution
 from search.oracle import EvolutionOracle
-from search.selection import SURVIVORS, Constant, Schedule, Tournament
-from zoo.genotypes.base import check
+from search.selection import (
+    Constant,
+    Schedule,
+    Selector,
+    Survivor,
+    Tournament,
+    as_survivor,
+)
 
 
 class TournamentOracle(EvolutionOracle):
@@ -20,11 +26,13 @@ class TournamentOracle(EvolutionOracle):
         budget: What networks may cost; None is the memory of this machine.
         population_size: Networks at first, and size of the population.
         sample_size: Networks in a tournament.
-        survivor: Who leaves a full population: "worst" or "oldest".
+        survivor: Who leaves a full population: "worst", "oldest", or a rule such as
+            `selection.DropCrowded`.
         mutations: How often a child is mutated: a number, or a schedule such as
             `selection.Annealed`.
         duplicates: "avoid", or "replay" the result of what was proposed before.
         seed: From 0.
+        selector: Chooses the parent; None is a tournament of `sample_size`.
         **engine: Of `EvolutionOracle`, such as `max_trials`.
     """
 
@@ -35,19 +43,19 @@ class TournamentOracle(EvolutionOracle):
         budget: Budget | None = None,
         population_size: int = 200,
         sample_size: int = 50,
-        survivor: str = "worst",
+        survivor: str | Survivor = "worst",
         mutations: int | Schedule = 1,
         duplicates: str = "avoid",
         seed: int = 0,
+        selector: Selector | None = None,
         **engine,
     ):
-        check(survivor in SURVIVORS, "survivor", f"one of {[*SURVIVORS]}", survivor)
         evolution = Evolution(
             space,
             num_classes,
             budget,
-            selector=Tournament(sample_size),
-            survivor=SURVIVORS[survivor],
+            selector=selector or Tournament(sample_size),
+            survivor=as_survivor(survivor),
             mutations=mutations if callable(mutations) else Constant(mutations),
             population_size=population_size,
             duplicates=duplicates,

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from search.connections import ConnectionOracle
-from search.selection import Tournament, Uniform, drop_oldest, drop_worst
+from search.selection import DropCrowded, Tournament, Uniform, drop_oldest, drop_worst
 
 
 def test_its_numbers_are_the_papers():
@@ -26,6 +26,11 @@ def test_its_numbers_can_be_others():
     assert oracle.max_trials == 9
 
 
+def test_a_survivor_may_be_a_rule_of_ones_own():
+    rule = DropCrowded()
+    assert ConnectionOracle(object(), 5, survivor=rule).evolution.survivor is rule
+
+
 def test_an_unknown_survivor_is_refused():
-    with pytest.raises(ValueError, match="survivor"):
+    with pytest.raises(ValueError, match=r"`survivor` must be .*, or callable"):
         ConnectionOracle(object(), 5, survivor="best")

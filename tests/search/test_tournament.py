@@ -1,0 +1,30 @@
+from search.selection import (
+    Constant,
+    DropCrowded,
+    ParetoTournament,
+    Tournament,
+    drop_oldest,
+    drop_worst,
+)
+from search.tournament import TournamentOracle
+
+
+def strategies(**arguments):
+    evolution = TournamentOracle(object(), 5, **arguments).evolution
+    return evolution.selector, evolution.survivor, evolution.mutations
+
+
+def test_its_numbers_are_the_papers():
+    oracle = TournamentOracle(object(), 5)
+    assert (oracle.evolution.population_size, oracle.max_trials) == (200, 1200)
+    assert strategies() == (Tournament(50), drop_worst, Constant(1))
+
+
+def test_each_strategy_can_be_another():
+    def last(population, rng):
+        return population[-1]
+
+    rule = DropCrowded()
+    assert strategies(survivor="oldest")[1] is drop_oldest
+    assert strategies(survivor=rule, selector=last)[:2] == (last, rule)
+    assert strategies(selector=ParetoTournament(3))[0] == ParetoTournament(3)
