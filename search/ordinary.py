@@ -5,6 +5,7 @@ import random
 from keras_tuner import HyperParameters
 
 from search.history import Record
+from search.ledger import PREFIX
 
 REDRAWN = 0.5  # Share of children that have one value other than their parent's.
 
@@ -27,7 +28,7 @@ def draw(
     if kept and rng.random() < REDRAWN:
         del kept[rng.choice(sorted(kept))]
     drawn = HyperParameters()
-    waiting = [hp for hp in space.space if not hp.name.startswith("nas/")]
+    waiting = [hp for hp in space.space if not hp.name.startswith(PREFIX)]
     # Over gRPC the order is lost: a condition may come before what it depends on.
     progress = True
     while progress:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import keras
 import keras_tuner
 
+from search.ledger import GENOTYPE, RUNGS, SEED
 from zoo import genotypes, registry, training
 from zoo.genotypes.base import check
 
@@ -50,7 +51,7 @@ class ProxyTraining(keras_tuner.HyperModel):
         self.options = options
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        genotype = genotypes.from_json(hp.values["nas/genotype"])
+        genotype = genotypes.from_json(hp.values[GENOTYPE])
         return registry.build(genotype, num_classes=self.num_classes, **self.options)
 
     def fit(
@@ -79,16 +80,16 @@ class ProxyTraining(keras_tuner.HyperModel):
             ValueError: A hyperparameter, or a name in `scores`, does not suit.
         """
         recipe = self.recipe_of(hp)
-        rungs = _rungs(hp.values.get("nas/rungs", "[]"))
+        rungs = _rungs(hp.values.get(RUNGS, "[]"))
         score = self._scorer(hp, model, clips, recipe)
         watch = _Rungs(model, rungs, recipe.steps, score, callbacks)
-        spec = genotypes.from_json(hp.values["nas/genotype"]).clip_spec
+        spec = genotypes.from_json(hp.values[GENOTYPE]).clip_spec
         training.fit(
             model,
             clips,
             spec,
             recipe,
-            seed=hp.values["nas/seed"],
+            seed=hp.values[SEED],
             verbose=False,
             callbacks=[watch],
         )
@@ -104,7 +105,7 @@ class ProxyTraining(keras_tuner.HyperModel):
         known = SCORES[clips.task]
         rule = f"some of {list(known)} where the task is {clips.task!r}"
         check(set(names) <= set(known), "scores", rule, names)
-        spec = genotypes.from_json(hp.values["nas/genotype"]).clip_spec
+        spec = genotypes.from_json(hp.values[GENOTYPE]).clip_spec
         split, limit = training.validation_split(clips), self.validation_limit
         measure = training.scorer(model, clips, spec, split, recipe.batch_size, limit)
 
@@ -182,5 +183,5 @@ class _Rungs(keras.callbacks.Callback):
 def _rungs(text: str) -> list[float]:
     rungs = json.loads(text)
     ascending = all(a < b for a, b in zip([0, *rungs], [*rungs, 1], strict=True))
-    check(ascending, "nas/rungs", "ascending shares between 0 and 1", rungs)
+    check(ascending, RUNGS, "ascending shares between 0 and 1", rungs)
     return rungs
