@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass
 
 from search.spaces import draws
-from zoo.genotypes.base import check
+from zoo.genotypes.base import check, revised
 from zoo.genotypes.plans.tiny_video import Instance, squeeze_units
 from zoo.genotypes.tiny_video import (
     ACTIVATIONS,
@@ -197,10 +197,10 @@ class TinyVideoSpace:
         genotype = genotype.simplified()
         stream = genotype.streams[0]
         if stream.frames == 1:
-            stream = dataclasses.replace(stream, rate=float(self.rates[0]))
+            stream = revised(stream, rate=float(self.rates[0]))
         firsts = [instances[0] for _, instances in genotype.block_inputs()]
         blocks = tuple(map(_settled_block, genotype.blocks, firsts))
-        return dataclasses.replace(genotype, streams=(stream,), blocks=blocks)
+        return revised(genotype, streams=(stream,), blocks=blocks)
 
 
 def _block(genes: dict) -> TinyVideoBlock:
@@ -246,16 +246,14 @@ def _settled_block(block: TinyVideoBlock, first: Instance) -> TinyVideoBlock:
     spatial = _settled_pool(block.spatial, side)
     temporal = _settled_pool(block.temporal, first.input.frames)
     ratio = _settled_ratio(block.squeeze_ratio, first.gated.channels)
-    return dataclasses.replace(
-        block, spatial=spatial, temporal=temporal, squeeze_ratio=ratio
-    )
+    return revised(block, spatial=spatial, temporal=temporal, squeeze_ratio=ratio)
 
 
 def _settled_pool(layer: object, length: int) -> object:
     if layer is None or layer.type not in POOL_TYPES:
         return layer
     # With SAME padding a window of twice the length covers all from every place.
-    return dataclasses.replace(layer, kernel=min(layer.kernel, 2 * length - 1))
+    return revised(layer, kernel=min(layer.kernel, 2 * length - 1))
 
 
 def _settled_ratio(ratio: float, channels: int) -> float:

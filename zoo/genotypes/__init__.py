@@ -3,6 +3,8 @@
 `FOUND` holds the published architectures by name, `FAMILIES` the genotype classes.
 """
 
+import functools
+
 from zoo.genotypes.base import ClipSpec, Cost, Genotype, check, parse_object
 from zoo.genotypes.found import tiny_video
 from zoo.genotypes.tiny_video import TinyVideoGenotype
@@ -15,6 +17,7 @@ FAMILIES: dict[str, type[Genotype]] = {
 FOUND: dict[str, Genotype] = {**tiny_video.FOUND}
 
 
+@functools.lru_cache(maxsize=256)  # A search reads its parents again and again.
 def from_json(text: str) -> Genotype:
     """Reads a genotype of any family from its canonical JSON.
 

@@ -1,6 +1,5 @@
 """Adds up, layer by layer and on paper, what a network costs."""
 
-import dataclasses
 import itertools
 import math
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ class Features:
 
     def with_channels(self, channels: int) -> Self:
         """The same places with other channels."""
-        return dataclasses.replace(self, channels=channels)
+        return Features(self.frames, self.height, self.width, channels)
 
 
 class Tally:

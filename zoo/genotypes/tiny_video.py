@@ -8,10 +8,10 @@ it alone has the expansion factor, the parameter counts of TVN-2 and TVN-4 are i
 number of frames has no skip connection.
 """
 
-import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from zoo.genotypes.base import (
@@ -21,6 +21,7 @@ from zoo.genotypes.base import (
     check,
     check_fields,
     check_whole,
+    revised,
 )
 from zoo.genotypes.plans.tiny_video import Instance, merged, tally_resampled, unfold
 from zoo.genotypes.tally import Features, Tally
@@ -194,12 +195,21 @@ class TinyVideoGenotype(Genotype):
 
     def block_inputs(
         self, input_shape: tuple | None = None
-    ) -> Iterator[tuple[list[Features], list[Instance]]]:
+    ) -> Sequence[tuple[list[Features], list[Instance]]]:
         """For every block: the shapes it reads, and its instances worked out.
 
         Args:
             input_shape: (frames, height, width, 3) in place of a single stream's own.
         """
+        return list(self._unfold(input_shape)) if input_shape else self._unfolded
+
+    @cached_property
+    def _unfolded(self) -> Sequence[tuple[list[Features], list[Instance]]]:
+        return tuple(self._unfold(None))
+
+    def _unfold(
+        self, input_shape: tuple | None
+    ) -> Iterator[tuple[list[Features], list[Instance]]]:
         streams = self.stream_shapes(input_shape)
         shapes = {f"stream{i}": shape for i, shape in enumerate(streams)}
         for index, block in enumerate(self.blocks):
@@ -239,7 +249,7 @@ class TinyVideoGenotype(Genotype):
         """
         unfolded = [instances for _, instances in self.block_inputs()]
         blocks = tuple(map(_simplified, self.blocks, unfolded))
-        return dataclasses.replace(self, blocks=blocks)
+        return revised(self, blocks=blocks)
 
 
 def _simplified(block: TinyVideoBlock, instances: list[Instance]) -> TinyVideoBlock:
@@ -247,18 +257,18 @@ def _simplified(block: TinyVideoBlock, instances: list[Instance]) -> TinyVideoBl
     spatial, temporal, non_local = block.spatial, first.temporal, first.non_local
     side = max(first.input.height, first.input.width)
     if spatial:
-        spatial = dataclasses.replace(spatial, stride=min(spatial.stride, side))
+        spatial = revised(spatial, stride=min(spatial.stride, side))
         if side == 1 and spatial.type in POOL_TYPES:
             spatial = None
     if temporal:
         stride = min(temporal.stride, first.input.frames)
-        temporal = dataclasses.replace(temporal, stride=stride)
+        temporal = revised(temporal, stride=stride)
     if non_local:
         side = max(first.output.height, first.output.width)
         pooled = math.ceil(side / first.pool_size)
-        non_local = dataclasses.replace(non_local, pooled_size=pooled)
+        non_local = revised(non_local, pooled_size=pooled)
     skip = any(instance.skip for instance in instances)
-    return dataclasses.replace(
+    return revised(
         block, spatial=spatial, temporal=temporal, non_local=non_local, skip=skip
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from zoo.genotypes import FAMILIES, FOUND, ClipSpec, Cost, Genotype, from_json
+from zoo.genotypes.base import revised
 
 
 @dataclass(frozen=True)
@@ -113,3 +114,11 @@ def test_genotypes_need_no_keras():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert run.stdout == "[]\n"
+
+
+def test_what_is_revised_to_the_same_is_the_same():
+    part = Part(2)
+    assert revised(part, size=2) is part
+    assert revised(part, size=3) == Part(3)
+    with pytest.raises(ValueError, match="size"):
+        revised(part, size="3")

@@ -8,13 +8,13 @@ non-local layer, which that code lacks, needs two places to attend to.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from zoo.genotypes.base import revised
 from zoo.genotypes.tally import Features, Tally
 
 if TYPE_CHECKING:  # The genotype unfolds itself with this file.
@@ -132,8 +132,8 @@ def unfold(name: str, block: TinyVideoBlock, shape: Features) -> Iterator[Instan
     spatial, temporal = block.spatial, block.temporal
     for repeat in range(block.repeats):
         if repeat == 1:
-            spatial = spatial and dataclasses.replace(spatial, stride=1)
-            temporal = temporal and dataclasses.replace(temporal, stride=1)
+            spatial = spatial and revised(spatial, stride=1)
+            temporal = temporal and revised(temporal, stride=1)
         timeless = repeat % 2 == 1 or shape.frames == 1
         own = None if timeless else temporal
         instance = Instance(f"{name}_repeat{repeat}", block, shape, spatial, own)
