@@ -29,6 +29,7 @@ class Table:
         self.feasible = 0
         self.failures: collections.Counter[str] = collections.Counter()
         self.times = collections.deque([time.monotonic()], RECENT)
+        self.drawn = False  # Whether the cursor is at the end of a status.
         for record in records:
             self._count(record)
 
@@ -38,10 +39,17 @@ class Table:
         self.times.append(time.monotonic())
         live = sys.stdout.isatty()
         print(("\r\x1b[K" if live else "") + self._line(record), flush=True)
-        if live and self.count < self.total:
+        self.drawn = live and self.count < self.total
+        if self.drawn:
             print(self.status(), end="", flush=True)
         elif self.count % 10 == 0:
             print(self.status(), flush=True)
+
+    def close(self) -> None:
+        """Ends the line of a status, so that others can write."""
+        if self.drawn:
+            print(flush=True)
+        self.drawn = False
 
     def status(self) -> str:
         """Best, mean, rate, time left, and failures by reason."""

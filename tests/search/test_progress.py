@@ -38,6 +38,19 @@ def test_on_a_terminal_the_status_is_drawn_over(monkeypatch, capsys):
     assert second.count("\n") == 1
 
 
+def test_what_is_written_after_an_early_end_has_a_line_of_its_own(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    table = Table([], 2)
+    table.close()
+    assert capsys.readouterr().out == ""
+    table.add(Record("0", "{}", "completed", 0.5))
+    table.close()
+    table.close()
+    out = capsys.readouterr().out
+    assert out.endswith("mean 0.500\n") or out.endswith("left\n")
+    assert not out.endswith("\n\n")
+
+
 def test_an_over_budget_trial_names_the_limits():
     details = {**COST, "violations": {"latency_ms": 0.354, "macs": 2.0}}
     record = Record("0", "{}", "over budget", details=details)
