@@ -11,7 +11,7 @@ from pathlib import Path
 
 from search import journal
 from search.history import Record, best, is_number, last_line
-from search.ledger import Ledger
+from search.ledger import Ledger, trial_id
 from search.progress import RECENT
 from zoo.genotypes.base import check
 from zoo.record import CONFIG, OPERATIVE, settings
@@ -107,7 +107,7 @@ def read(workdir: str | Path) -> Story:
         times=told.times,
         now=time.time() - told.first if told.first else 0.0,
         identity=told.ledger.identity,
-        total=_total(folder, told.ledger.identity.get("method", "")),
+        total=told.total or _total(folder, told.ledger.identity.get("method", "")),
         workers=list(told.workers),
         running=told.running(),
         lost=told.lost,
@@ -124,7 +124,7 @@ class _Told:
         self.ledger = Ledger()
         self.first = self.last = 0.0
         self.times, self.lost, self.workers = [], [], {}
-        self.stopped = None
+        self.stopped = self.total = None
 
     def hear(self, event: dict) -> None:
         self.last = event["time"]
@@ -138,17 +138,24 @@ class _Told:
             self.lost.append(event["reason"])
         elif event["event"] == "stop":
             self.stopped = event["reason"]
+        elif event["event"] == "open":
+            self.total = event["max_trials"]
 
     def running(self) -> list[str]:
         """The trials that workers have, if these are not dead."""
         took = [number(r.details.get("seconds")) for r in self.ledger.ended]
         longest = max(filter(None, took), default=0.0)
-        silence = time.time() - self.last
-        return self.ledger.running() if silence < PATIENCE + 3 * longest else []
+        if time.time() - self.last > PATIENCE + 3 * longest:
+            return []
+        entries = enumerate(self.ledger.entries)
+        return [trial_id(index) for index, entry in entries if entry.running]
 
 
 def _total(folder: Path, method: str) -> int | None:
-    """The number of trials that the configs tell, the operative one with defaults."""
+    """What the configs of a search tell whose journal is from before `open`.
+
+    The operative one has what was left to its default.
+    """
     for name in (CONFIG, OPERATIVE):
         path = folder / name
         known = settings(path.read_text("utf-8")) if path.is_file() else {}

@@ -45,7 +45,8 @@ class SyntheticSearch:
     def run(self) -> list[dict]:
         """The events, in their order."""
         identity = {"method": "TournamentOracle", "population_size": 40, "seed": 0}
-        self.add(START, "search", version=1, identity=identity, initial=[])
+        start = {"identity": identity, "initial": [], "space": []}
+        self.add(START, "search", version=1, **start)
         running = [(START + i, f"worker{i}", None) for i in range(self.workers)]
         for index in range(self.trials + self.workers):
             now, worker, trial = heapq.heappop(running)

@@ -14,7 +14,7 @@ import browser
 import pytest
 from synthetic_search import SyntheticSearch, write_journal, write_search
 
-from search import figures, story
+from search import figures, journal, story
 from search.history import Record
 from search.report import main, page, report
 from zoo import genotypes
@@ -98,6 +98,16 @@ def test_a_search_that_was_prolonged_is_not_stopped(tmp_path):
     write_journal(tmp_path, [*events, {"event": "issue", **again}])
     told = story.read(tmp_path)
     assert (told.stopped, told.workers[-1]) == (None, "chief")
+
+
+def test_the_total_is_that_of_the_last_opening(tmp_path):
+    write_search(tmp_path, 4)
+    assert story.read(tmp_path).total == 300  # Of `config.gin`.
+    with (tmp_path / journal.NAME).open("a") as file:
+        for count in (4, 8):
+            event = {"event": "open", "time": 1.8e9, "max_trials": count}
+            file.write(json.dumps(event) + "\n")
+    assert story.read(tmp_path).total == 8
 
 
 def test_ancestors_are_found_and_a_missing_one_ends_the_line():
