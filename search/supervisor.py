@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -16,8 +17,16 @@ from search.network import LOOPBACK, TUNER_ID, split_address
 from zoo.record import RECORDED
 
 POLL = 0.2  # Seconds.
-QUICK = 30.0  # Who dies sooner after its start has not got going.
-MOST_QUICK = 5  # Such deaths in a row until a process is given up.
+BEGUN = "trial "  # Begins a line of a worker's log when it has got a trial.
+QUICK = 30.0  # A chief that dies sooner after its start has not got going.
+MOST_QUICK = 5  # Deaths, of one that has not got going, until it is given up.
+UNREACHABLE = 75  # Exit code of a worker whose chief is gone.
+CREW = "ZOO_SEARCH_WORKERS"  # How many workers share the machine of a process.
+# Else each process would take the whole memory of a GPU.
+SHARED_GPU = {
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
 GRACE = 10.0  # Seconds that processes have to end.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -49,6 +58,7 @@ class Member:
     def start(self) -> None:
         """Starts the process."""
         self.started = time.monotonic()
+        self.read = self._log_size()
         with contextlib.ExitStack() as stack:
             out = None
             if self.log:
@@ -70,20 +80,16 @@ class Member:
         if self.process.returncode == 0:
             self.done = True
             return
-        quick = time.monotonic() - self.started < QUICK
-        self.quick_deaths = self.quick_deaths + 1 if quick else 1
+        self.quick_deaths = 0 if self._got_going() else self.quick_deaths + 1
         # A mistake of the user is told by a chief, and would be told again.
         mistaken = self.log is None and self.process.returncode > 0
-        if mistaken or self.quick_deaths >= MOST_QUICK:
-            self.given_up = True
-            return
-        _say(f"{self.name} ended ({self._how()}); it is started again")
-        self.start()
-
-    def last_words(self) -> str:
-        """The last line of its log."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log else []
-        return next((line for line in reversed(lines) if line.strip()), self._how())
+        alone = self.log is not None and self.process.returncode == UNREACHABLE
+        self.given_up = mistaken or alone or self.quick_deaths >= MOST_QUICK
+        if not self.given_up:
+            _say(f"{self.name} ended ({self._how()}); it is started again")
+            self.start()
+        elif not mistaken:
+            _say(f"{self.name} was given up: {self._last_words()}")
 
     def ask_to_end(self) -> None:
         """Asks it to end."""
@@ -98,6 +104,25 @@ class Member:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+    def _got_going(self) -> bool:
+        """Whether a worker had a trial, or a chief its time, since it was started."""
+        if self.log is None:
+            return time.monotonic() - self.started >= QUICK
+        return any(line.startswith(BEGUN) for line in self._written())
+
+    def _last_words(self) -> str:
+        lines = self._written() if self.log else []
+        return next((line for line in reversed(lines) if line.strip()), self._how())
+
+    def _written(self) -> list[str]:
+        """The lines of its log since it was started."""
+        with self.log.open("rb") as file:
+            file.seek(self.read)
+            return file.read().decode(errors="replace").splitlines()
+
+    def _log_size(self) -> int:
+        return self.log.stat().st_size if self.log and self.log.exists() else 0
 
     def _how(self) -> str:
         code = self.process.returncode
@@ -132,12 +157,18 @@ def supervise(
             if chief and (lead.done or lead.given_up):
                 return lead.done
             crew = members[1:] if chief else members
-            if all(member.done or member.given_up for member in crew):
-                lost = [member for member in crew if member.given_up]
-                for member in lost:
-                    _say(f"{member.name} was given up: {member.last_words()}")
-                if not chief or lost:
-                    return not lost
+            lost = [member for member in crew if member.given_up]
+            if lost and lost == crew:
+                return False
+            if not chief and all(member.done or member.given_up for member in crew):
+                return not lost
+
+
+def worker_name() -> str:
+    """A name for workers that no others have: machines may have the same."""
+    # One with "chief" in it would be a chief's to keras-tuner.
+    host = re.sub("chief", "host", socket.gethostname(), flags=re.IGNORECASE)
+    return f"{host}-{secrets.token_hex(3)}"
 
 
 def _members(workers: int, workdir: Path, address: str, chief: bool) -> list[Member]:
@@ -145,12 +176,11 @@ def _members(workers: int, workdir: Path, address: str, chief: bool) -> list[Mem
     if chief:
         environment = {"CUDA_VISIBLE_DEVICES": ""}
         crew.append(Member("chief", _command("chief", address), environment))
-    # A worker whose name has "chief" in it would be one to keras-tuner.
-    host = re.sub("chief", "host", socket.gethostname(), flags=re.IGNORECASE)
+    base, devices = worker_name(), _devices()
     for index in range(workers):
-        name = f"{host}-{index}"
+        name = f"{base}-{index}"
         log = workdir / "logs" / f"{name}.log"
-        environment = _device(index)
+        environment = {CREW: str(workers), **_device(index, workers, devices)}
         crew.append(Member(name, _command("worker", address), environment, log))
     return crew
 
@@ -163,12 +193,14 @@ def _command(role: str, address: str) -> list[str]:
     return command + [f"--gin_bindings=run.search.{k}={v!r}" for k, v in roles.items()]
 
 
-def _device(index: int) -> dict[str, str]:
+def _device(index: int, workers: int, devices: list[str]) -> dict[str, str]:
     """One GPU for each worker, in turn, where there are several."""
-    devices = _devices()
-    if len(devices) < 2:
-        return {}
-    return {"CUDA_VISIBLE_DEVICES": devices[index % len(devices)]}
+    chosen = {}
+    if len(devices) > 1:
+        chosen["CUDA_VISIBLE_DEVICES"] = devices[index % len(devices)]
+    if workers > len(devices) > 0:
+        chosen |= {k: v for k, v in SHARED_GPU.items() if k not in os.environ}
+    return chosen
 
 
 def _devices() -> list[str]:

@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,6 +88,50 @@ def test_who_never_gets_going_is_given_up(members, monkeypatch, tmp_path, capfd)
     assert not alive(crew[0])
 
 
+def test_who_had_trials_is_never_given_up(members, monkeypatch, tmp_path):
+    path = tmp_path / "w"
+    deadly = "import os; print('trial 7', flush=True); os.kill(os.getpid(), 9)"
+    patient = f"""
+import os, time
+while not os.path.exists({str(path)!r}) or os.path.getsize({str(path)!r}) < 7 * 8:
+    time.sleep(0.01)
+"""
+    crew = members(
+        Member("chief", script(patient), {}), Member("w", script(deadly), {}, path)
+    )
+    assert supervise(monkeypatch, tmp_path, crew)
+    assert not crew[1].given_up
+
+
+def test_trials_before_a_start_do_not_count_for_it(members, monkeypatch, tmp_path):
+    (tmp_path / "w").write_text("trial 3\n")
+    bad = Member("w", script("raise SystemExit(3)"), {}, tmp_path / "w")
+    crew = members(Member("chief", WAIT, {}), bad)
+    assert not supervise(monkeypatch, tmp_path, crew)
+
+
+def test_who_has_lost_its_chief_is_not_started_again(
+    members, monkeypatch, tmp_path, capfd
+):
+    code = supervisor.UNREACHABLE
+    gone = script(f"print('no answer'); raise SystemExit({code})")
+    crew = members(*(Member(n, gone, {}, tmp_path / n) for n in ("one", "two")))
+    assert not supervise(monkeypatch, tmp_path, crew, chief=False)
+    lines = sorted(capfd.readouterr().err.splitlines())
+    assert lines == ["one was given up: no answer", "two was given up: no answer"]
+
+
+def test_a_chief_that_is_about_to_end_is_waited_for(members, monkeypatch, tmp_path):
+    slow = script("import time; time.sleep(0.5)")
+    gone = script(f"raise SystemExit({supervisor.UNREACHABLE})")
+    crew = members(
+        Member("chief", slow, {}),
+        Member("done", script(""), {}, tmp_path / "done"),
+        Member("gone", gone, {}, tmp_path / "gone"),
+    )
+    assert supervise(monkeypatch, tmp_path, crew)
+
+
 def test_one_worker_that_is_given_up_does_not_end_the_others(
     members, monkeypatch, tmp_path
 ):
@@ -164,31 +209,37 @@ def test_members_keep_their_names_and_their_settings(monkeypatch, tmp_path):
     monkeypatch.setattr(supervisor.socket, "gethostname", lambda: "Chief-7")
     monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "search.run", "--a=1"])
     crew = supervisor._members(2, tmp_path, "h:1", True)
-    assert [member.name for member in crew] == ["chief", "host-7-0", "host-7-1"]
+    base = crew[1].name.removesuffix("-0")
+    assert re.fullmatch("host-7-[0-9a-f]{6}", base)
+    assert [member.name for member in crew] == ["chief", f"{base}-0", f"{base}-1"]
     assert [member.environment[TUNER_ID] for member in crew] == [m.name for m in crew]
     assert crew[0].environment["CUDA_VISIBLE_DEVICES"] == ""
-    assert crew[1].log == tmp_path / "logs" / "host-7-0.log"
-    base = [sys.executable, "-m", "search.run", "--a=1"]
+    assert crew[1].log == tmp_path / "logs" / f"{base}-0.log"
+    assert crew[1].environment[supervisor.CREW] == "2"
+    command = [sys.executable, "-m", "search.run", "--a=1"]
     for member, role in zip(crew, ("chief", "worker", "worker"), strict=True):
-        assert member.command[:4] == base
+        assert member.command[:4] == command
         assert "--gin_bindings=run.search.workers=0" in member.command
         assert f"--gin_bindings=run.search.role={role!r}" in member.command
         assert "--gin_bindings=run.search.address='h:1'" in member.command
-    workers = supervisor._members(1, tmp_path, "h:1", False)
-    assert [member.name for member in workers] == ["host-7-0"]
+    (worker,) = supervisor._members(1, tmp_path, "h:1", False)
+    assert worker.name.endswith("-0")
+    assert not worker.name.startswith(base)  # Another supervisor's, on this machine.
 
 
 @pytest.mark.parametrize(
     ("visible", "listed", "expected"),
     [
         ("4,6", 0, ["4", "6", "4"]),
-        ("4", 0, [None] * 3),
-        ("", 0, [None] * 3),
+        ("4", 0, ["4"] * 3),
+        ("", 0, [""] * 3),
         (None, 2, ["0", "1", "0"]),
         (None, 1, [None] * 3),
     ],
 )
-def test_each_worker_has_a_gpu_of_its_own(monkeypatch, visible, listed, expected):
+def test_each_worker_has_a_gpu_of_its_own(
+    monkeypatch, tmp_path, visible, listed, expected
+):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
@@ -196,8 +247,22 @@ def test_each_worker_has_a_gpu_of_its_own(monkeypatch, visible, listed, expected
     done = subprocess.CompletedProcess([], 0, stdout=shown)
     monkeypatch.setattr(supervisor.shutil, "which", lambda name: "nvidia-smi")
     monkeypatch.setattr(supervisor.subprocess, "run", lambda *_, **__: done)
-    devices = [supervisor._device(i).get("CUDA_VISIBLE_DEVICES") for i in range(3)]
-    assert devices == expected
+    crew = supervisor._members(3, tmp_path, "h:1", False)
+    assert [member.environment.get("CUDA_VISIBLE_DEVICES") for member in crew] == (
+        expected
+    )
+
+
+@pytest.mark.parametrize(("visible", "shared"), [("0", True), ("0,1", False), ("", 0)])
+def test_workers_that_share_a_gpu_do_not_take_it_whole(
+    monkeypatch, tmp_path, visible, shared
+):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH", raising=False)
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")  # The user's.
+    for member in supervisor._members(2, tmp_path, "h:1", False):
+        assert ("TF_FORCE_GPU_ALLOW_GROWTH" in member.environment) == shared
+        assert member.environment["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"
 
 
 def test_an_address_that_is_none_starts_nothing(tmp_path):
