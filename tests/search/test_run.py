@@ -1,11 +1,13 @@
 import functools
 import json
 import os
+import signal
 import sys
+import types
 
 import pytest
 
-from search import run
+from search import network, run, supervisor
 from search.budget import Budget, machine_memory
 from search.random_search import RandomOracle
 from search.spaces.tiny_video import TinyVideoSpace
@@ -37,6 +39,15 @@ def search(
     arguments = {"space": SPACE, "max_trials": 3, **arguments}
     made = functools.partial(method, **arguments)
     return run.search(made, clips or Clips(), str(folder), recipe, **dict(options))
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Makes this process look like the command; keeps its handlers as they are."""
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(run, "_is_command", lambda: True)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 def test_it_tells_the_best_and_how_to_train_it(tmp_path, capsys):
@@ -187,12 +198,12 @@ def test_crashes_in_a_row_end_the_search_in_one_line(tmp_path, monkeypatch):
         search(tmp_path, max_crashes=2)
 
 
+@pytest.mark.usefixtures("command")
 def test_crashes_end_it_also_where_the_process_is_renewed(tmp_path, monkeypatch):
     def fit(*args, **kwargs):
         raise OSError("no space left")
 
     monkeypatch.setattr(training, "fit", fit)
-    monkeypatch.setattr(run, "_is_command", lambda: True)
     monkeypatch.setattr(run, "_restart", sys.exit)
     made = functools.partial(TournamentOracle, SPACE, max_trials=9, max_crashes=2)
 
@@ -212,9 +223,9 @@ def test_from_python_it_goes_through_in_one_process(tmp_path, monkeypatch):
     assert best is not None
 
 
+@pytest.mark.usefixtures("command")
 def test_the_command_starts_itself_anew(tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr(run, "_is_command", lambda: True)
     monkeypatch.setattr(os, "execv", lambda *args: calls.append(args))
     made = functools.partial(TournamentOracle, SPACE, max_trials=3)
     run.search(made, Clips(), str(tmp_path), RECIPE, trials_per_process=1)
@@ -222,3 +233,77 @@ def test_the_command_starts_itself_anew(tmp_path, monkeypatch):
     assert calls == [expected]
     lines = (tmp_path / "history.csv").read_text().splitlines()
     assert len(lines) == 2
+
+
+@pytest.mark.usefixtures("command")
+def test_who_asks_the_command_to_end_interrupts_it(tmp_path, monkeypatch):
+    def fit(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(training, "fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path)
+    last = (tmp_path / "journal.jsonl").read_text().splitlines()[-1]
+    assert '"event":"lost"' in last
+    assert "interrupted" in last
+
+
+def test_an_audit_writes_nothing_and_measures_nothing(tmp_path, monkeypatch, capsys):
+    limits = {"budget": Budget(latency_ms=5)}
+    search(tmp_path / "a", **limits)
+    (tmp_path / "a" / "history.csv").unlink()
+    monkeypatch.setattr(cost, "matmul_rate", lambda: pytest.fail("measured"))
+    before = {path: path.read_bytes() for path in tmp_path.glob("*/*.json*")}
+    capsys.readouterr()
+    assert search(tmp_path / "a", options={"audit": True}, **limits) is None
+    assert "as it should be" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in tmp_path.glob("*/*.json*")} == before
+    assert not (tmp_path / "a" / "history.csv").exists()
+
+
+def test_an_audit_of_what_is_no_search_is_one_line(tmp_path):
+    folder = tmp_path / "none"
+    with pytest.raises(ValueError, match=f"Got: '{folder}'$"):
+        search(folder, budget=Budget(latency_ms=5), options={"audit": True})
+    assert not folder.exists()
+
+
+@pytest.fixture
+def worker(tmp_path, monkeypatch):
+    """Runs a worker that has no chief; gives how often it was asked."""
+    roles = []
+    monkeypatch.setattr(network, "set_role", lambda *role: roles.append(role))
+
+    def search_alone(self, clips):
+        raise network.Unreachable("no chief")
+
+    monkeypatch.setattr(run._Worker, "search", search_alone)
+    monkeypatch.delenv(network.TUNER_ID, raising=False)
+    return lambda: search(tmp_path, options={"role": "worker"}) or roles
+
+
+@pytest.mark.usefixtures("command")
+def test_a_worker_whose_chief_is_gone_has_an_exit_code_of_its_own(worker, capsys):
+    with pytest.raises(SystemExit) as end:
+        worker()
+    assert end.value.code == supervisor.UNREACHABLE
+    assert capsys.readouterr().err == "error: no chief\n"
+
+
+def test_lone_workers_have_names_of_their_own(worker, monkeypatch):
+    monkeypatch.setattr(run._Worker, "search", lambda self, clips: None)
+    assert len({name for _, name in [*worker(), *worker()]}) == 2
+
+
+def test_a_worker_tells_its_log_which_trial_it_has(capsys):
+    trial = types.SimpleNamespace(trial_id="0007")
+    run._Worker.on_trial_begin(run._Worker.__new__(run._Worker), trial)
+    assert capsys.readouterr().out == f"{supervisor.BEGUN}0007\n"
+
+
+def test_options_are_the_tuners_or_the_networks(tmp_path, monkeypatch):
+    search(tmp_path / "a", options={"executions_per_trial": 2})
+    with pytest.raises(ValueError, match="executions_per_trial 2, not 1"):
+        search(tmp_path / "a")
+    with pytest.raises(ValueError, match="inherits"):
+        search(tmp_path / "b", options={"inherits": True})

@@ -1,0 +1,80 @@
+"""What a search says before it begins and when it has ended."""
+
+import dataclasses
+from pathlib import Path
+
+from search import progress
+from search.budget import Budget
+from search.history import Record, best
+from search.oracle import EvolutionOracle
+from zoo.genotypes.base import Cost
+
+
+def announce(oracle: EvolutionOracle, folder: Path) -> None:
+    """Tells what is going to be searched, or how far it was."""
+    done, total = len(oracle.records()), oracle.max_trials
+    if done >= total:
+        print(f"The search in {folder} is finished; nothing is run again.")
+    elif done:
+        print(f"Going on in {folder} after {done} of {total} trials.")
+    else:
+        limits = ", ".join(f"{k} {v:,.4g}" for k, v in oracle.budget.limits.items())
+        print(f"Searching {total} networks within {limits}.", flush=True)
+
+
+def conclude(oracle: EvolutionOracle, folder: Path) -> Record:
+    """Tells what was found and how to go on with it.
+
+    Returns:
+        The best trial.
+
+    Raises:
+        ValueError: There is none.
+    """
+    records = oracle.records()
+    leaders = best(records)
+    if oracle.stop_reason and not leaders:
+        raise ValueError(oracle.stop_reason)
+    if oracle.stop_reason:
+        print(f"The search ended early: {oracle.stop_reason}")
+    print(progress.summary(records))
+    if not leaders:
+        print(f"All trials: {folder / 'history.csv'}", flush=True)
+        raise ValueError(_unmet(oracle.budget, records))
+    print(f"Best network: {folder / 'best.json'}  All trials: {folder / 'history.csv'}")
+    print(f"Look at it: python -m search.report {folder}")
+    print(f"Train it: {train_command(folder)}", flush=True)
+    return leaders[0]
+
+
+def train_command(folder: Path) -> str:
+    """The command that trains a search's best network."""
+    # A search from the command line left its config there, and the clips' with it.
+    data = folder if (folder / "config.gin").exists() else "CLIPS"
+    model, run = folder / "best.json", folder / "train"
+    return f"python -m zoo.train --model={model} --data={data} --workdir={run}"
+
+
+def _unmet(budget: Budget, records: list[Record]) -> str:
+    """Says which limits were broken on the machine, and how near the trials came."""
+    measured = [r.details for r in records if r.status == "over budget"]
+    if not measured:
+        return (
+            "`recipe` must be one that networks train by. Got: none of "
+            f"{len(records)} does; the last: {progress.outcome(records[-1])}"
+        )
+    costs = [budget.quantities(_cost(details)) for details in measured]
+    names = sorted({name for details in measured for name in details["violations"]})
+    found = [
+        f"{name} {min(c[name] for c in costs):,.4g} (limit {budget.limits[name]:,.4g})"
+        for name in names
+    ]
+    return (
+        "`budget` must be one that networks meet on this machine. Got: none of "
+        f"{len(records)} does; the smallest of each: {', '.join(found)}"
+    )
+
+
+def _cost(details: dict) -> Cost:
+    names = (field.name for field in dataclasses.fields(Cost))
+    return Cost(**{name: details[name] for name in names if name in details})
