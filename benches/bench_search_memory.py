@@ -1,7 +1,7 @@
 """Does a search's memory stay bounded over many candidates?
 
-Runs `python -m search.run` on tiny networks three times, as one process to the end, as
-one that starts itself anew, and as a chief with a worker that does, and reports what the
+Runs `python -m search.run` on tiny networks three times: as one process to the end, as
+one that starts itself anew, and as a chief with a worker that does. Reports what the
 process that trains had in memory at most, after every tenth trial.
 
     python benches/bench_search_memory.py [--trials=100] [--trials_per_process=25]
