@@ -7,7 +7,7 @@ from pathlib import Path
 
 from search import initial, journal
 from search.evolution import Evolution, Exhausted, Proposal
-from search.history import Record
+from search.history import Record, last_line
 from search.leases import Leases
 from search.ledger import (
     GENOTYPE,
@@ -88,11 +88,13 @@ class Dispatcher:
         """
         begun = bool(self.ledger.identity)
         first = [] if begun else initial.resolve(self.initial, self.evolution)
+        self.stop_reason, self.aborted = None, False  # The cause may be mended.
         self._journal = journal.Journal(path)
         if not begun:
             known = {"version": journal.VERSION, "identity": identity}
-            self.log("search", **known, initial=first)
-            self.log("space", space=list(space))
+            self.log("search", **known, initial=first, space=list(space))
+        if not self.finished():
+            self.log("open", max_trials=self.max_trials)
 
     def close(self) -> None:
         """Leaves the journal to whoever goes on with the search."""
@@ -121,12 +123,10 @@ class Dispatcher:
         self.reap()
         if self.stop_reason:
             return None
-        trial = self.ledger.next_waiting()
-        while trial is None and len(self.ledger.entries) < self.max_trials:
-            proposal = self._propose(draw)
-            if proposal is None:
-                return None
-            trial = self._add(proposal)
+        trial = self.ledger.next_waiting() or self._add(draw)
+        while trial is not None and REPLAYS in self.ledger[trial].values:
+            self._replay(trial)
+            trial = self.ledger.next_waiting() or self._add(draw)
         if trial is not None:
             attempt = self.ledger[trial].attempts + 1
             self.log("issue", trial=trial, attempt=attempt, tuner=tuner)
@@ -140,11 +140,13 @@ class Dispatcher:
     def is_hopeless(self, trial: str, rung: int, score: float) -> bool:
         """Whether a training is to end early, by its score on the way."""
         entry = self.ledger[trial]
-        if self.stopping is None or entry.stopped:
-            return entry.stopped
+        if self.stopping is None:
+            return False
+        if entry.stopped:  # So it was told before: an earlier attempt, or execution.
+            return rung >= entry.rung
         if not math.isfinite(score):  # It fails by itself.
             return False
-        if rung <= entry.rung:  # An earlier attempt was there, and could go on.
+        if rung <= entry.rung:
             return False
         others = list(self.ledger.scores[rung].values())
         stop = bool(self.stopping(rung, score, others))
@@ -156,11 +158,17 @@ class Dispatcher:
         for lease in self.leases.expired():
             self.lose(lease.trial, "lease expired")
 
-    def lose(self, trial: str, reason: str) -> None:
-        """Takes a trial back, for another worker or another time."""
+    def lose(self, trial: str, reason: str, **fields: object) -> None:
+        """Takes a trial back, for another worker or another time.
+
+        Args:
+            trial: One that has not ended.
+            reason: Why; what begins with "retry" or is "interrupted" is no death.
+            **fields: What else to write down.
+        """
         entry = self.ledger[trial]
         self.leases.release(trial)
-        self.log("lost", trial=trial, attempt=entry.attempts, reason=reason)
+        self.log("lost", trial=trial, attempt=entry.attempts, reason=reason, **fields)
         if entry.deaths >= self.max_attempts:
             error = f"the process died in it {entry.deaths} times"
             self.end(trial, "failed", None, {"reason": "died", "error": error})
@@ -185,7 +193,7 @@ class Dispatcher:
         entry = self.ledger[trial]
         reason = details.get("reason", status)
         if status == "failed" and reason != "died" and entry.retries < self.max_retries:
-            self.lose(trial, f"retry: {reason}")
+            self.lose(trial, f"retry: {reason}", error=details.get("error"))
             return None
         fields = {"status": status, "fitness": fitness, "details": details}
         if hyperparameters is not None:
@@ -193,10 +201,9 @@ class Dispatcher:
         record = self.log("end", trial=trial, attempt=entry.attempts, **fields)
         self.leases.release(trial)
         if self.ledger.crashes >= self.max_crashes and not self.aborted:
-            last_line = details["error"].strip().splitlines()[-1]
             crashes = f"{self.ledger.crashes} trials in a row crashed"
             self.aborted = True
-            self._stop(f"{crashes}: {last_line}")
+            self._stop(f"{crashes}: {last_line(details.get('error', ''))}")
         return record
 
     def go_on(self, shared: bool) -> None:
@@ -205,8 +212,9 @@ class Dispatcher:
         Args:
             shared: Whether the workers are other processes, who may live.
         """
-        for trial in self.ledger.running():
-            entry = self.ledger[trial]
+        for trial, entry in self.ledger.unended().items():
+            if not entry.running:
+                continue
             if shared:  # A lease to say so.
                 self.leases.grant(trial, entry.attempts, entry.tuner)
             else:
@@ -242,14 +250,20 @@ class Dispatcher:
         self.stop_reason = reason
         self.log("stop", reason=reason)
 
-    def _add(self, proposal: Proposal) -> str | None:
-        """Adds a trial; None where nobody needs to run it."""
+    def _add(self, draw: Callable) -> str | None:
+        """Adds a trial; None where there is nothing to add now."""
         trial, ended = trial_id(len(self.ledger.entries)), len(self.ledger.ended)
+        full = len(self.ledger.entries) >= self.max_trials
+        proposal = None if full else self._propose(draw)
+        if proposal is None:
+            return None
         values = self.values(proposal)
         self.log("propose", trial=trial, values=values, ended=ended)
-        if proposal.replays is None:
-            return trial
-        record = self.ledger[proposal.replays].record
+        return trial
+
+    def _replay(self, trial: str) -> None:
+        """Ends a trial as the one that it repeats did."""
+        record = self.ledger[self.ledger[trial].values[REPLAYS]].record
         details = {**record.details, "replayed": record.trial, "seconds": 0.0}
+        details.pop("hypervolume", None)
         self.end(trial, record.status, record.fitness, details)
-        return None

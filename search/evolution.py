@@ -109,7 +109,7 @@ class Evolution:
         named = {name: getattr(self, name) for name in strategies}
         return {
             **{name: getattr(self, name) for name in plain},
-            **{name: getattr(v, "__name__", repr(v)) for name, v in named.items()},
+            **{name: described(value) for name, value in named.items()},
         }
 
     def propose(self, ledger: Ledger, ordinary: Ordinary | None = None) -> Proposal:
@@ -201,6 +201,15 @@ class Evolution:
     ) -> Proposal:
         seed = self.training_seed(index)
         return Proposal(genotype, seed, parent, hyperparameters, replays)
+
+
+def described(strategy: object) -> str:
+    """The same words for equal strategies, also in another process."""
+    if hasattr(strategy, "__name__"):
+        return strategy.__name__
+    if type(strategy).__repr__ is object.__repr__:
+        return f"{type(strategy).__name__}({vars(strategy)})"
+    return repr(strategy)
 
 
 def _nothing(rng: random.Random, parent: Record | None) -> dict:

@@ -3,12 +3,14 @@
 All that a search knows can be rebuilt from it. Every event has its name as "event" and
 its "time" in Unix seconds:
 
-- `search`: version, identity, initial (genotypes that are proposed first)
-- `space`: space (the ordinary hyperparameters, as keras-tuner describes them)
+- `search`: version, identity, initial (genotypes that are proposed first), space (the
+  ordinary hyperparameters, as keras-tuner describes them)
+- `open`: max_trials; each time that a process begins or goes on
+- `space`: space, where it has grown
 - `propose`: trial, values, ended (how many trials had ended)
 - `issue`: trial, attempt, tuner
 - `rung`: trial, rung, score, stop
-- `lost`: trial, attempt, reason
+- `lost`: trial, attempt, reason, and the error of one that is tried again
 - `end`: trial, attempt, status, fitness, details
 - `stop`: reason
 """
@@ -80,6 +82,12 @@ class Journal:
         except OSError:
             os.ftruncate(self._file, size)
             raise
+
+
+def refuse_in_use(folder: str | os.PathLike) -> None:
+    """Raises ValueError where another process searches in a folder."""
+    if Path(folder, NAME).exists():
+        Journal(Path(folder, NAME)).close()
 
 
 def read(path: str | os.PathLike) -> Iterator[dict]:

@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from search import journal
 from search.history import Record
+from zoo.genotypes.base import check
 
 GENOTYPE = "nas/genotype"  # Canonical JSON; all a worker needs to build the network.
 PARENT = "nas/parent"
@@ -15,6 +17,7 @@ MUTATION = "nas/mutation"
 SEED = "nas/seed"  # Of the trial's training.
 RUNGS = "nas/rungs"  # When the training is scored on its way, as JSON.
 ATTEMPT = "nas/attempt"
+SEARCH = "nas/search"  # Tells searches apart, where one takes another's address.
 REPLAYS = "nas/replays"
 DETAILS = "nas/aux"  # What the worker found, as JSON, beside the score.
 PREFIX = "nas/"
@@ -77,6 +80,7 @@ class Ledger:
         self.space: list[dict] = []
         self._join = join
         self._waiting: list[int] = []
+        self._open: set[int] = set()
         self._known: dict[bytes, str] = {}
 
     def __getitem__(self, trial: str) -> Entry:
@@ -84,7 +88,8 @@ class Ledger:
 
     def __contains__(self, trial: object) -> bool:
         text = str(trial)
-        return text.isdecimal() and int(text) < len(self.entries)
+        known = text.isdecimal() and int(text) < len(self.entries)
+        return known and text == trial_id(int(text))
 
     def apply(self, event: dict) -> Record | None:
         """Takes in an event; gives the record of a trial that it ended."""
@@ -110,18 +115,25 @@ class Ledger:
             heapq.heappop(self._waiting)
         return None
 
-    def running(self) -> list[str]:
-        """The trials that workers have."""
-        return [trial_id(i) for i, entry in enumerate(self.entries) if entry.running]
+    def unended(self) -> dict[str, Entry]:
+        """The trials that have not ended, in the order of their proposals."""
+        return {trial_id(index): self.entries[index] for index in sorted(self._open)}
 
     def _on_search(self, event: dict) -> None:
+        version = event["version"]
+        rule = f"of version {journal.VERSION}"
+        check(version == journal.VERSION, "journal", rule, version)
         self.identity, self.initial = event["identity"], event["initial"]
+        self.space = event["space"]
 
     def _on_space(self, event: dict) -> None:
         self.space = event["space"]
 
     def _on_propose(self, event: dict) -> None:
         values, trial = event["values"], event["trial"]
+        expected = trial_id(len(self.entries))
+        check(trial == expected, "journal", f"going on with trial {expected}", trial)
+        self._open.add(len(self.entries))
         self.entries.append(Entry(values))
         digest = _digest(values[GENOTYPE], ordinary_values(values))
         self._known.setdefault(digest, trial)
@@ -150,6 +162,7 @@ class Ledger:
         if entry.record is not None:
             return None
         entry.running = False
+        self._open.discard(int(event["trial"]))
         entry.record = record = _record(event, entry.values)
         self.ended.append(record)
         crashed = record.details.get("reason") in CRASHES

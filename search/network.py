@@ -6,6 +6,7 @@ trials and report results. Messages are data; nothing that a peer sends is evalu
 
 import functools
 import os
+import sys
 import time
 from collections.abc import Callable
 from concurrent import futures
@@ -22,6 +23,7 @@ IP, PORT = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
 TUNER_ID = "KERASTUNER_TUNER_ID"
 LOOPBACK = "127.0.0.1"
 POLL = 0.2  # Seconds.
+SOON = 5.0  # Seconds.
 # Else gRPC lets up to two minutes pass until it calls a chief that was away again.
 CHANNEL = [
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -94,19 +96,28 @@ class RemoteOracle(OracleClient):
         channel = grpc.insecure_channel(address, CHANNEL)
         stub = protos.get_service_grpc().OracleStub(channel)
         self.stub = _PatientStub(stub, address, patience)
+        try:
+            grpc.channel_ready_future(channel).result(timeout=SOON)
+        except grpc.FutureTimeoutError:
+            waiting = f"waiting for a chief at {address}, for {patience:g} s at most"
+            print(waiting, file=sys.stderr, flush=True)
+
+    def hurry(self) -> None:
+        """Waits for the chief only shortly from now on, as this process ends."""
+        self.stub.patience = SOON
 
 
 class _PatientStub:
     """Repeats calls; the chief takes each as often as it comes."""
 
     def __init__(self, stub, address: str, patience: float):
-        self._stub, self._address, self._patience = stub, address, patience
+        self._stub, self._address, self.patience = stub, address, patience
 
     def __getattr__(self, name: str) -> Callable:
         return functools.partial(self._ask, getattr(self._stub, name))
 
     def _ask(self, call: Callable, request, **_):
-        end = time.monotonic() + self._patience
+        end = time.monotonic() + self.patience
         while True:
             left = end - time.monotonic()
             try:
@@ -120,7 +131,7 @@ class _PatientStub:
 
     def _unreachable(self, error: grpc.RpcError) -> Unreachable:
         rule = "of a chief that runs"
-        waited = f"which did not answer for {self._patience:g} s"
+        waited = f"which did not answer for {self.patience:g} s"
         if error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
             waited = f"which failed: {error.details()}"
         got = f"{self._address!r}, {waited}"

@@ -1,8 +1,10 @@
 """Evolution of genotypes as an oracle of keras-tuner."""
 
 import functools
+import hashlib
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,13 +14,14 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from search import journal, ordinary, verdict
 from search.budget import Budget
 from search.dispatcher import Dispatcher
-from search.evolution import Evolution
+from search.evolution import Evolution, described
 from search.history import Record, best
 from search.ledger import (
     ATTEMPT,
     DETAILS,
     GENOTYPE,
     PARENT,
+    SEARCH,
     SEED,
     Ledger,
     ordinary_values,
@@ -32,22 +35,34 @@ HEARTBEAT, RELEASE = "nas/heartbeat", "nas/release"  # Metrics that are messages
 GONE_SECONDS = 10  # After which a silent tuner without a trial counts as gone.
 
 
-def guarded(method):
-    """One call at a time; an error such as a full disk stops the search.
+def guarded(fatal: type[Exception]) -> Callable:
+    """Lets one call in at a time and no exception out.
 
-    Raised in keras-tuner's chief it would leave its workers waiting for ever.
+    Raised in keras-tuner's chief it would leave its workers waiting for ever. A fatal
+    one, such as a full disk, ends the search; of another, such as a message that is
+    nonsense, is warned.
     """
 
-    @functools.wraps(method)
-    def call(self, *args, **kwargs):
-        with self._lock:
-            try:
-                return method(self, *args, **kwargs)
-            except Exception as error:
-                self.fail(error)
+    def decorate(method: Callable) -> Callable:
+        @functools.wraps(method)
+        def call(self, *args, **kwargs):
+            with self._lock:
+                start = time.monotonic()
+                try:
+                    return method(self, *args, **kwargs)
+                except fatal as error:
+                    self.fail(error)
+                except Exception as error:
+                    text = f"{method.__name__}: {type(error).__name__}: {error}"
+                    warnings.warn(text, stacklevel=2)
+                finally:
+                    # Heartbeats had to wait.
+                    self.dispatcher.leases.extend(time.monotonic() - start)
                 return _bare_trial(TrialStatus.STOPPED)
 
-    return call
+        return call
+
+    return decorate
 
 
 class EvolutionOracle(keras_tuner.Oracle):
@@ -115,7 +130,7 @@ class EvolutionOracle(keras_tuner.Oracle):
         )
         self.dispatcher = Dispatcher(
             evolution,
-            self._take,
+            self._happen,
             initial,
             stopping,
             max_trials,
@@ -154,8 +169,14 @@ class EvolutionOracle(keras_tuner.Oracle):
             "method": type(self).__name__,
             **self.evolution.identity(),
             "objective": f"{self.objective.direction} {self.objective.name}",
-            "stopping": repr(self.dispatcher.stopping),
+            "stopping": described(self.dispatcher.stopping),
         }
+
+    @functools.cached_property
+    def token(self) -> str:
+        """Tells searches apart, but not machines, whose budgets may differ."""
+        identity = {k: v for k, v in self.identity().items() if k != "budget"}
+        return hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
 
     def records(self) -> list[Record]:
         """The trials that ended, in that order."""
@@ -166,8 +187,8 @@ class EvolutionOracle(keras_tuner.Oracle):
         """Trials that are, or are just becoming, somebody's parents."""
         with self._lock:
             ledger = self.dispatcher.ledger
-            running = [ledger[lease.trial].values for lease in self.dispatcher.leases]
-            parents = {values[PARENT] for values in running if PARENT in values}
+            unended = [entry.values for entry in ledger.unended().values()]
+            parents = {values[PARENT] for values in unended if PARENT in values}
             alive = ledger.population if self.evolution.selector else ()
             return parents | {record.trial for record in alive}
 
@@ -184,7 +205,7 @@ class EvolutionOracle(keras_tuner.Oracle):
         with self._lock:
             return not any(now - at < patience for at in self._tuners.values())
 
-    @guarded
+    @guarded(fatal=Exception)
     def create_trial(self, tuner_id: str) -> Trial:
         self.open()
         self._tuners[tuner_id] = time.monotonic()
@@ -197,7 +218,7 @@ class EvolutionOracle(keras_tuner.Oracle):
         self._tuners.pop(tuner_id, None)
         return _bare_trial(TrialStatus.STOPPED)
 
-    @guarded
+    @guarded(fatal=OSError)
     def update_trial(self, trial_id: str, metrics: dict, step: int = 0) -> Trial:
         if trial_id not in self.trials:
             return _bare_trial(TrialStatus.STOPPED, trial_id)
@@ -208,28 +229,28 @@ class EvolutionOracle(keras_tuner.Oracle):
         verdict.learn(trial, metrics, self.objective, step)
         return trial
 
-    @guarded
+    @guarded(fatal=OSError)
     def end_trial(self, trial: Trial) -> None:
         ledger, values = self.dispatcher.ledger, trial.hyperparameters.values
         # The first end counts, also that of a worker that was given up.
         if trial.trial_id not in ledger or ledger[trial.trial_id].record:
             return
+        if values.get(GENOTYPE) != ledger[trial.trial_id].values[GENOTYPE]:
+            return  # It is of another search that was at this address.
         details = verdict.read_details(values.pop(DETAILS, "{}"))
-        self._learn_space(trial.hyperparameters)
+        refusal = self._learn_space(trial.hyperparameters)
+        if refusal:
+            details |= {"reason": "infeasible", "error": refusal}
         trial.metrics = self.trials[trial.trial_id].metrics
         stopped = ledger[trial.trial_id].stopped
         status, fitness = verdict.judge(trial, details, self.objective, stopped)
         late = values.get(ATTEMPT) != ledger[trial.trial_id].attempts
         if late and status == "failed":  # Who has it now may do better.
             return
-        ordinary_ones = ordinary_values(values)
-        record = self.dispatcher.end(
-            trial.trial_id, status, fitness, details, ordinary_ones
-        )
-        for listener in self.listeners if record else ():
-            listener(record)
+        found = ordinary_values(values)
+        self.dispatcher.end(trial.trial_id, status, fitness, details, found)
 
-    @guarded
+    @guarded(fatal=OSError)
     def reap(self) -> None:
         """Takes back the trials of workers that were not heard of in time."""
         self.dispatcher.reap()
@@ -247,7 +268,9 @@ class EvolutionOracle(keras_tuner.Oracle):
 
     def update_space(self, hyperparameters: keras_tuner.HyperParameters) -> None:
         with self._lock:
-            self._learn_space(hyperparameters)
+            refusal = self._learn_space(hyperparameters)
+        if refusal:
+            raise ValueError(refusal)
 
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
         ranked = best(self.records(), num_trials)
@@ -285,6 +308,7 @@ class EvolutionOracle(keras_tuner.Oracle):
                 return
             if self.distributed:
                 self.dispatcher.leases.seconds = self.lease_seconds
+            self.failure, self.dispatcher.max_trials = None, self.max_trials
             space = self.hyperparameters.get_config()["space"]
             self.dispatcher.open(self.journal_path, self.identity(), space)
             self.dispatcher.go_on(self.distributed)
@@ -313,6 +337,17 @@ class EvolutionOracle(keras_tuner.Oracle):
                     f"{known.get(name)!s:.200}, not {value!s:.200}"
                 )
 
+    def _happen(self, event: dict) -> Record | None:
+        """Lets an event happen now, and tells of a trial that it ended."""
+        record = self._take(event)
+        for listener in self.listeners if record else ():
+            try:
+                listener(record)
+            except Exception as error:  # What is shown must not end what is done.
+                text = f"trial {record.trial}: {type(error).__name__}: {error}"
+                warnings.warn(text, stacklevel=2)
+        return record
+
     def _take(self, event: dict) -> Record | None:
         """Lets an event happen, now or again."""
         record = self.dispatcher.ledger.apply(event)
@@ -321,7 +356,7 @@ class EvolutionOracle(keras_tuner.Oracle):
             hyperparameters.values = dict(event["values"])
             self.trials[event["trial"]] = Trial(hyperparameters, event["trial"])
             self.start_order.append(event["trial"])
-        elif event["event"] == "space":
+        elif event["event"] in ("search", "space"):
             config = {"space": event["space"], "values": {}}
             self.hyperparameters = keras_tuner.HyperParameters.from_config(config)
         elif record is not None:
@@ -346,7 +381,8 @@ class EvolutionOracle(keras_tuner.Oracle):
         """A trial as its worker gets it."""
         trial, entry = self.trials[trial_id], self.dispatcher.ledger[trial_id]
         seed = self.evolution.training_seed(int(trial_id), entry.retries)
-        trial.hyperparameters.values |= {ATTEMPT: entry.attempts, SEED: seed}
+        own = {ATTEMPT: entry.attempts, SEED: seed, SEARCH: self.token}
+        trial.hyperparameters.values |= own
         trial.status = TrialStatus.RUNNING
         trial.metrics = type(trial.metrics)()  # Those of an earlier attempt.
         return trial
@@ -365,18 +401,20 @@ class EvolutionOracle(keras_tuner.Oracle):
             held = not self.dispatcher.is_hopeless(trial, rung, score)
         return _bare_trial(TrialStatus.RUNNING if held else TrialStatus.STOPPED, trial)
 
-    def _learn_space(self, hyperparameters: keras_tuner.HyperParameters) -> None:
+    def _learn_space(self, hyperparameters: keras_tuner.HyperParameters) -> str | None:
+        """Takes in new hyperparameters, or tells why not."""
         known = self.hyperparameters
         asked = hyperparameters.space
         new = [hp for hp in asked if not known._exists(hp.name, hp.conditions)]
         if new and not self.allow_new_entries:
             names = [hp.name for hp in new]
             rule = "free of hyperparameters that the oracle does not have"
-            raise ValueError(f"`hypermodel` must be {rule}. Got: {names}")
+            return f"`hypermodel` must be {rule}. Got: {names}"
         if new and self.tune_new_entries:
             known.merge(new)
             if self.dispatcher.is_open:
                 self.dispatcher.log("space", space=known.get_config()["space"])
+        return None
 
 
 def _bare_trial(status: str, trial: str = "none") -> Trial:

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import time
-import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,21 +18,20 @@ from keras_tuner.errors import FailedTrialError, FatalError, FatalTypeError
 from keras_tuner.src.distribute.utils import has_chief_oracle, is_chief_oracle
 from keras_tuner.src.engine import tuner_utils
 
-from search import inheritance, network, progress
+from search import inheritance, journal, network, progress
+from search.failures import Abandoned, OverBudget, OverTime, bounded, failure
 from search.heartbeat import Heartbeat
 from search.history import HistoryFiles
 from search.hparams import HParamsFiles
-from search.ledger import ATTEMPT, DETAILS, GENOTYPE, PARENT, RUNGS, SEED
+from search.ledger import ATTEMPT, DETAILS, GENOTYPE, PARENT, RUNGS, SEARCH, SEED
 from search.oracle import RELEASE, EvolutionOracle
 from search.proxy import ProxyTraining
 from search.storage import Checkpoints
-from search.verdict import MOST_DETAILS
 from zoo import cost, genotypes, registry
 from zoo.files import write_json
-from zoo.genotypes.base import check_whole
-from zoo.training import TrainingDiverged
+from zoo.genotypes.base import check, check_whole
 
-ERROR_LENGTH = 4000
+UNTITLED = "untitled_project"  # As keras-tuner calls what has no name.
 IDLE = (0.05, 2.0)  # First and longest pause, in seconds, of a worker without a trial.
 
 
@@ -61,6 +60,8 @@ class ArchitectureTuner(keras_tuner.Tuner):
         latency_seconds: How long to measure a latency; None measures none.
         inherit: Whether a child begins with its parent's weights.
         trial_seconds: A training that takes longer has failed; None is no limit.
+        stall_seconds: A worker in which nothing moves for so long ends itself, and its
+            trial goes to another; None is no limit.
         trials_per_process: After so many trials `search` returns, and `paused` is
             true; None goes on to the end.
         patience: Seconds a worker waits for a chief that does not answer.
@@ -77,6 +78,7 @@ class ArchitectureTuner(keras_tuner.Tuner):
         latency_seconds: float | None = 1.0,
         inherit: bool = False,
         trial_seconds: float | None = None,
+        stall_seconds: float | None = 3600,
         trials_per_process: int | None = None,
         patience: float = 600,
         **options,
@@ -86,12 +88,20 @@ class ArchitectureTuner(keras_tuner.Tuner):
         self.latency_seconds = latency_seconds
         self.inherit = inherit
         self.trial_seconds = trial_seconds
+        self.stall_seconds = stall_seconds
         self.trials_per_process = trials_per_process
         self.paused = False
+        self._token = oracle.token
         self._beat_seconds = oracle.lease_seconds / 4
         oracle.distributed = has_chief_oracle()
+        needed = oracle.archive.objectives if oracle.archive else ()
+        if "latency_ms" in needed:
+            rule = "seconds, as latency_ms is an objective"
+            check(latency_seconds is not None, "latency_seconds", rule, None)
         if self._is_worker():
             options["overwrite"] = False  # The search is the chief's.
+        elif options.get("overwrite"):
+            journal.refuse_in_use(Path(directory or ".", project_name or UNTITLED))
         with contextlib.redirect_stdout(io.StringIO()):  # It prints that it reloads.
             super().__init__(
                 oracle,
@@ -104,24 +114,28 @@ class ArchitectureTuner(keras_tuner.Tuner):
         if self._is_worker():
             self.oracle = network.RemoteOracle(oracle, patience)
 
-    def search(self, *fit_args, verbose: bool = True, **fit_kwargs) -> None:
+    def search(self, *fit_args, verbose: int | None = None, **fit_kwargs) -> None:
         """Runs the trials that are left, or lets workers run them.
 
         Args:
             *fit_args: For the hypermodel's `fit`, such as a clip source.
-            verbose: Whether to print a line for each trial.
+            verbose: 0 prints no line for each trial. A hypermodel of one's own gets it,
+                too, where it is given.
             **fit_kwargs: For the hypermodel's `fit`, such as `validation_data`.
 
         Raises:
             ValueError: Another process searches in the folder.
             OSError: The journal can not be written.
         """
+        self._fit_options = {}
+        if verbose is not None and self._is_foreign():
+            self._fit_options["verbose"] = verbose
         if self._is_worker():
             self._work(*fit_args, **fit_kwargs)
             return
         self.oracle.open()
         try:
-            with self._listening(verbose):
+            with self._listening(verbose != 0):
                 if is_chief_oracle():
                     network.serve(self.oracle)
                 else:
@@ -148,11 +162,13 @@ class ArchitectureTuner(keras_tuner.Tuner):
             self.oracle.reload()
 
     def on_batch_end(self, trial, model, batch, logs=None):
-        if self._beat is not None and self._beat.lost:
-            raise _Abandoned
+        if self._beat is not None:
+            self._beat.touch()
+            if self._beat.lost:
+                raise Abandoned
         spent = time.monotonic() - self._start
         if self.trial_seconds is not None and spent > self.trial_seconds:
-            raise _OverTime(f"its training took more than {self.trial_seconds:g} s")
+            raise OverTime(f"its training took more than {self.trial_seconds:g} s")
 
     def on_epoch_end(self, trial, model, epoch, logs=None):
         """Asks the oracle whether a training that was scored is hopeless.
@@ -177,9 +193,13 @@ class ArchitectureTuner(keras_tuner.Tuner):
 
     def _populate_initial_space(self):
         # Ours asks for nothing; and the oracle that counts is not a worker's.
-        known = isinstance(self.hypermodel, ProxyTraining)
-        if not known and not self._is_worker():
+        if self._is_foreign() and not self._is_worker():
             super()._populate_initial_space()
+
+    def _is_foreign(self) -> bool:
+        """Whether the hypermodel is a user's own."""
+        ours = isinstance(self.hypermodel, ProxyTraining)
+        return self.hypermodel is not None and not ours
 
     def _try_build(self, hp):
         # Unlike keras-tuner's, does not clear the session: that is done after a trial.
@@ -189,7 +209,8 @@ class ArchitectureTuner(keras_tuner.Tuner):
             raise FatalTypeError(f"`hypermodel` must build a keras.Model. Got: {kind}")
         size = sum(math.prod(weight.shape) for weight in model.trainable_weights)
         if self.max_model_size and size > self.max_model_size:
-            raise FailedTrialError(f"it has {size:,} parameters, too many")
+            rule = f"`max_model_size` is {self.max_model_size:,} parameters"
+            raise FailedTrialError(f"{rule}. Got: {size:,}")
         return model
 
     def _configure_tensorboard_dir(self, callbacks, trial, execution=0):
@@ -203,12 +224,13 @@ class ArchitectureTuner(keras_tuner.Tuner):
         files = HistoryFiles(folder, records, self.oracle.archive)
         weights, events = Checkpoints(folder, self.oracle), HParamsFiles(folder)
         listeners = [files.add, weights.prune, events.add]
-        if verbose:
-            listeners.append(progress.Table(records, self.oracle.max_trials).add)
+        table = progress.Table(records, self.oracle.max_trials)
+        listeners += [table.add] if verbose else []
         self.oracle.listeners += listeners
         try:
             yield
         finally:
+            table.close()
             for listener in listeners:
                 self.oracle.listeners.remove(listener)
 
@@ -239,6 +261,7 @@ class ArchitectureTuner(keras_tuner.Tuner):
 
     def _run(self, trial: Trial, *fit_args, **fit_kwargs) -> None:
         """One trial, whatever happens in it."""
+        self._check_search(trial)
         values, details = trial.hyperparameters.values, {}
         self._details, self._start = details, time.monotonic()
         attempt = int(values[ATTEMPT])
@@ -247,22 +270,36 @@ class ArchitectureTuner(keras_tuner.Tuner):
                 metrics = self.run_trial(trial, *fit_args, **fit_kwargs)
             details["metrics"] = metrics
             trial.status = TrialStatus.COMPLETED
-        except _OverBudget:
+        except OverBudget:
             trial.status = TrialStatus.COMPLETED
-        except _Abandoned:
+        except Abandoned:
             return
         except BaseException as error:
             if not isinstance(error, Exception) or isinstance(error, FatalError):
-                self.oracle.update_trial(trial.trial_id, {RELEASE: float(attempt)})
+                self._give_back(trial.trial_id, attempt)
                 raise
             trial.status = TrialStatus.FAILED
-            details |= _failure(error)
+            details |= failure(error)
         finally:
             keras.backend.clear_session()  # Collects the garbage, too.
         details["seconds"] = round(time.monotonic() - self._start, 2)
         details["worker"] = self.tuner_id
-        values[DETAILS] = _bounded(details, trial)
+        values[DETAILS] = bounded(details)
         self.on_trial_end(trial)
+
+    def _give_back(self, trial: str, attempt: int) -> None:
+        """Frees a trial at once, where the chief can be reached at once."""
+        if self._is_worker():
+            self.oracle.hurry()
+        with contextlib.suppress(Exception):  # Another is on its way to the user.
+            self.oracle.update_trial(trial, {RELEASE: float(attempt)})
+
+    def _check_search(self, trial: Trial) -> None:
+        token = trial.hyperparameters.values.get(SEARCH, self._token)
+        if token != self._token:
+            self._give_back(trial.trial_id, trial.hyperparameters.values[ATTEMPT])
+            rule = "of the chief of the same search"
+            raise ValueError(f"`address` must be {rule}. Got: that of another search")
 
     @contextlib.contextmanager
     def _beating(self, trial: str, attempt: int) -> Iterator[None]:
@@ -270,7 +307,9 @@ class ArchitectureTuner(keras_tuner.Tuner):
         if not self._is_worker():
             yield
             return
-        beat = Heartbeat(self.oracle, trial, attempt, self._beat_seconds)
+        beat = Heartbeat(
+            self.oracle, trial, attempt, self._beat_seconds, self.stall_seconds
+        )
         with beat as self._beat:
             yield
 
@@ -288,8 +327,9 @@ class ArchitectureTuner(keras_tuner.Tuner):
         self._details["executions"] = execution + 1
         if self.inherit and PARENT in hp.values:
             path = self._get_checkpoint_fname(hp.values[PARENT])
-            self._details["inherited"] = inheritance.inherit(model, path)
+            self._details["inherited"] = _inherited(model, path)
         complete = model.built
+        fit_kwargs = {**self._fit_options, **fit_kwargs}
         results = self.hypermodel.fit(hp, model, *fit_args, **fit_kwargs)
         if not complete:  # `load_model` builds it by this.
             config = model.get_build_config()
@@ -307,7 +347,7 @@ class ArchitectureTuner(keras_tuner.Tuner):
         violations = self.budget.violations(measured)
         if violations:
             self._details["violations"] = violations
-            raise _OverBudget
+            raise OverBudget
 
     def _learn(self, genotype, model: keras.Model) -> None:
         """What training taught about the parts; a mean over executions."""
@@ -319,35 +359,10 @@ class ArchitectureTuner(keras_tuner.Tuner):
         }
 
 
-class _OverBudget(Exception):  # noqa: N818
-    """The network costs more than the budget allows."""
-
-
-class _OverTime(Exception):  # noqa: N818
-    """The trial took too long."""
-
-
-class _Abandoned(Exception):  # noqa: N818
-    """The trial was given to another worker."""
-
-
-def _failure(error: Exception) -> dict[str, str]:
-    if isinstance(error, TrainingDiverged):
-        return {"reason": "diverged", "error": str(error)}
-    if isinstance(error, _OverTime):
-        return {"reason": "over time", "error": str(error)}
-    if isinstance(error, FailedTrialError):
-        return {"reason": "infeasible", "error": str(error)}
-    lines = traceback.format_exception(error)
-    return {"reason": "crashed", "error": "".join(lines)[-ERROR_LENGTH:]}
-
-
-def _bounded(details: dict, trial: Trial) -> str:
-    """JSON of what was found; a failure where it is more than a message may be."""
-    text = json.dumps(details, default=float)
-    if len(text) <= MOST_DETAILS:
-        return text
-    trial.status = TrialStatus.FAILED
-    rule = f"`feedback` must be at most {MOST_DETAILS:,} bytes of JSON"
-    error = f"{rule}. Got: {len(text):,} bytes"
-    return json.dumps({"reason": "too much feedback", "error": error})
+def _inherited(model: keras.Model, path: str) -> float:
+    """Share of parameters from a parent's file; none where that is damaged."""
+    try:
+        return inheritance.inherit(model, path)
+    except ValueError as error:  # A worker was killed while it wrote.
+        warnings.warn(f"a child begins anew: {error}", stacklevel=2)
+        return 0.0

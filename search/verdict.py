@@ -1,20 +1,25 @@
 """Reads what a worker reports of a trial, and judges it."""
 
 import json
-import math
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-MOST_DETAILS = 2**20  # Bytes; keras-tuner's gRPC takes four times as much.
-KINDS = {"metrics": dict, "violations": dict, "feedback": dict, "error": str}
+from search.history import is_number
+
+MOST_DETAILS = 2**20  # Characters; keras-tuner's gRPC takes four times as many.
+KINDS = {
+    **{"metrics": dict, "violations": dict, "feedback": dict},
+    **{"reason": str, "error": str},
+}
+NUMBERS = ("seconds", "parameters", "macs", "activation_bytes", "latency_ms")
 
 
 def read_details(text: object) -> dict:
     """What a worker found, from its JSON; a failure where it is none or too long."""
     if not isinstance(text, str) or len(text) > MOST_DETAILS:
-        size = f"{len(text):,} bytes" if isinstance(text, str) else repr(text)
-        return _unreadable(f"JSON of at most {MOST_DETAILS:,} bytes", size)
+        size = f"{len(text):,} characters" if isinstance(text, str) else repr(text)
+        return _unreadable(f"JSON of at most {MOST_DETAILS:,} characters", size)
     try:
         details = json.loads(text, parse_constant=str)  # No number is "NaN".
     except (ValueError, RecursionError) as error:
@@ -24,19 +29,16 @@ def read_details(text: object) -> dict:
     for name, kinds in KINDS.items():
         if not isinstance(details.get(name, kinds()), kinds):
             return _unreadable(f"an object whose {name} is {kinds.__name__}", details)
-    excess = details.get("violations", {})
-    if not all(_is_finite(value) for value in excess.values()):
-        return _unreadable("an object whose violations are finite numbers", excess)
+    excess = details.get("violations", {}).values()
+    numbers = [details[name] for name in NUMBERS if details.get(name) is not None]
+    if not all(map(is_number, [*numbers, *excess])):
+        return _unreadable("an object whose costs are finite numbers", details)
     return details
 
 
 def _unreadable(rule: str, got: object) -> dict[str, str]:
     error = f"`nas/aux` must be {rule}. Got: {got!s:.100}"
     return {"reason": "crashed", "error": error}
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def judge(
@@ -59,7 +61,7 @@ def judge(
     value = details.get("metrics", {}).get(objective.name)
     if value is None and trial.metrics.exists(objective.name):
         value = trial.metrics.get_last_value(objective.name)
-    if not _is_finite(value):
+    if not is_number(value):
         details["reason"] = "diverged"
         details.setdefault("error", f"{objective.name} is {value}, not a number")
         return "failed", None
@@ -87,7 +89,9 @@ def as_objective(objective: str | keras_tuner.Objective) -> keras_tuner.Objectiv
     return create_objective(objective)
 
 
-def learn(trial: Trial, metrics: dict, objective: keras_tuner.Objective, step: int):
+def learn(
+    trial: Trial, metrics: dict, objective: keras_tuner.Objective, step: int
+) -> None:
     """Adds metrics to those that keras-tuner shows of a trial."""
     for name, value in metrics.items():
         if not trial.metrics.exists(name):

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from search import journal
 from search.budget import Budget
 from search.evolution import Evolution, Exhausted
 from search.ledger import Ledger, trial_id
@@ -92,7 +93,8 @@ def test_a_proposal_depends_on_seed_index_and_ledger_alone():
 def test_what_was_given_comes_first():
     engine, ledger = evolution(), Ledger()
     given = [Number(7).to_json(), Number(9).to_json()]
-    ledger.apply({"event": "search", "identity": {}, "initial": given})
+    known = {"version": journal.VERSION, "identity": {}, "space": []}
+    ledger.apply({"event": "search", **known, "initial": given})
     assert value(engine.propose(ledger)) == 7
 
 

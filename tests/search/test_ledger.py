@@ -27,16 +27,16 @@ def end(index, status="completed", fitness=0.5, **details):
 
 def test_a_trial_from_its_proposal_to_its_end():
     ledger = replay([propose(0, '{"a":1}', **{PARENT: "0009", "rate": 0.1})])
-    assert (ledger.next_waiting(), ledger.running()) == ("0000", [])
+    assert (ledger.next_waiting(), [*ledger.unended()]) == ("0000", ["0000"])
     ledger.apply(issue(0, tuner="b"))
-    assert (ledger.next_waiting(), ledger.running()) == (None, ["0000"])
+    assert (ledger.next_waiting(), [*ledger.unended()]) == (None, ["0000"])
     assert (ledger["0000"].attempts, ledger["0000"].tuner) == (1, "b")
     record = ledger.apply(end(0, parameters=7))
     details, ordinary = {"parameters": 7}, {"rate": 0.1}
     assert record == Record(
         "0000", '{"a":1}', "completed", 0.5, "0009", "", details, ordinary
     )
-    assert (ledger.next_waiting(), ledger.running()) == (None, [])
+    assert (ledger.next_waiting(), [*ledger.unended()]) == (None, [])
     assert ledger.ended == [record]
 
 

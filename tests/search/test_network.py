@@ -321,7 +321,7 @@ def test_ten_crashes_in_a_row_end_chief_and_workers(tmp_path, port):
 def test_feedback_of_more_than_a_message_fails_its_trial_alone(
     tmp_path, port, monkeypatch
 ):
-    def much(self, trial, *_):
+    def much(self, trial, *_, **__):
         if trial.trial_id == "0001":
             self._details["feedback"] = {"0>1": "x" * MOST_DETAILS}
         return {"fitness": 0.5}
@@ -333,11 +333,11 @@ def test_feedback_of_more_than_a_message_fails_its_trial_alone(
         error = oracle.trials["0001"].message
     assert [*statuses.values()].count("completed") == 3
     assert statuses["0001"] == "failed"
-    assert "`feedback` must be at most 1,048,576 bytes" in error
+    assert "`feedback` must be at most 1,048,576 characters" in error
 
 
 def test_a_worker_drops_a_trial_that_another_has(tmp_path, port, monkeypatch):
-    def long(self, trial, *_):
+    def long(self, trial, *_, **__):
         if trial.trial_id == "0000" and not dropped:
             expire(oracle)
             oracle.create_trial("other")

@@ -187,14 +187,14 @@ def test_executions_are_averaged_and_have_seeds_of_their_own(
 
 
 def test_feedback_that_is_too_much_fails_the_trial(tmp_path, instant, monkeypatch):
-    monkeypatch.setattr("search.tuner.MOST_DETAILS", 1000)
+    monkeypatch.setattr("search.failures.MOST_DETAILS", 1000)
     much = dict.fromkeys(map(str, range(100)), 0.123456)
     read = {TinyVideoGenotype: lambda model: much}
     monkeypatch.setattr(registry, "FEEDBACK", read)
     work = tuner(tmp_path, max_trials=2)
     work.search(Blinks(), verbose=False)
     assert [record.status for record in work.oracle.records()] == ["failed"] * 2
-    assert "at most 1,000 bytes" in work.oracle.records()[0].details["error"]
+    assert "at most 1,000 characters" in work.oracle.records()[0].details["error"]
 
 
 @pytest.mark.model
