@@ -1,6 +1,7 @@
 import json
 import math
 import random
+import time
 
 import keras_tuner
 import pytest
@@ -474,3 +475,129 @@ def test_several_objectives_keep_a_front(tmp_path):
 
 def population(oracle):
     return oracle.dispatcher.ledger.population
+
+
+def test_the_result_of_another_search_is_not_ours(tmp_path):
+    oracle = tournament(tmp_path)
+    trial = oracle.create_trial("tuner0")
+    stranger = tournament(tmp_path / "b", seed=5).create_trial("tuner0")
+    report(oracle, stranger, 0.99)
+    assert oracle.records() == []
+    report(oracle, trial, 0.5)
+    assert [record.fitness for record in oracle.records()] == [0.5]
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"seconds": "x"}, {"reason": "crashed", "error": ""}, {"reason": 7},
+        {"metrics": {"fitness": 10**400}}, {"metrics": {"fitness": [1]}},
+        {"parameters": "many"}, {"violations": {"macs": "x"}},
+    ],
+)  # fmt: skip
+def test_nonsense_fails_its_trial_alone(tmp_path, details):
+    oracle = tournament(tmp_path, max_crashes=2)
+    trial = oracle.create_trial("tuner0")
+    trial.hyperparameters.values[DETAILS] = json.dumps(details)
+    trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+    assert [record.status for record in oracle.records()] == ["failed"]
+    assert oracle.stop_reason is None
+    assert oracle.create_trial("tuner0").status == "RUNNING"
+
+
+def test_a_message_that_is_nonsense_is_warned_of(tmp_path):
+    oracle = tournament(tmp_path)
+    trial = oracle.create_trial("tuner0")
+    with pytest.warns(UserWarning, match="update_trial: ValueError"):
+        oracle.update_trial(trial.trial_id, {"nas/heartbeat": math.nan})
+    assert oracle.update_trial("00000", {"fitness": 1.0}).status == "STOPPED"
+    assert oracle.stop_reason is None
+
+
+def test_a_listener_that_fails_is_warned_of_and_ends_nothing(tmp_path):
+    oracle, heard = tournament(tmp_path), []
+
+    def broken(record):
+        raise RuntimeError("no screen")
+
+    oracle.listeners += [broken, heard.append]
+    with pytest.warns(UserWarning, match="trial 0000: RuntimeError: no screen"):
+        run(oracle, 1)
+    assert heard == oracle.records()
+    assert oracle.stop_reason is None
+
+
+def test_listeners_hear_of_deaths_and_replays_too(tmp_path):
+    oracle, heard = tournament(tmp_path, max_attempts=1), []
+    oracle.distributed = True
+    oracle.listeners.append(heard.append)
+    oracle.create_trial("a")
+    oracle.create_trial("a")  # It is back: its process had died.
+    assert [record.details["reason"] for record in heard] == ["died"]
+
+
+def test_a_stopped_training_goes_as_far_when_it_runs_again(tmp_path):
+    rungs = {"stopping": Halving(factor=2, stages=2)}
+    oracle = tournament(tmp_path, **rungs)
+    dispatcher = oracle.dispatcher
+    trial = oracle.create_trial("tuner0").trial_id
+    dispatcher.log("rung", trial=trial, rung=1, score=0.5, stop=False)
+    dispatcher.log("rung", trial=trial, rung=2, score=0.1, stop=True)
+    assert not dispatcher.is_hopeless(trial, 1, 0.5)
+    assert dispatcher.is_hopeless(trial, 2, 0.9)
+
+
+def test_a_replay_that_was_cut_is_not_trained(tmp_path):
+    few = TinyVideoSpace(
+        frames=(1, 3), rates=(4, 4), sizes=(16, 16), filters=(8, 8), expands=(1, 1),
+        kernels=(1, 1), temporal_kernels=(1, 1), context_gate=0, skip=0, **ONE,
+    )  # fmt: skip
+    settings = {"space": few, "population_size": 2, "duplicates": "replay"}
+    oracle = tournament(tmp_path, **settings)
+    run(oracle)
+    lines = oracle.journal_path.read_text().splitlines(keepends=True)
+    replay = next(i for i, line in enumerate(lines) if '"nas/replays"' in line)
+    oracle.journal_path.write_text("".join(lines[: replay + 1]))
+    resumed = tournament(tmp_path, **settings)
+    assert run(resumed, 1) == []
+    assert len(resumed.records()) == 20
+
+
+def test_a_long_proposal_costs_no_worker_its_lease(tmp_path, monkeypatch):
+    oracle = tournament(tmp_path, lease_seconds=0.05)
+    oracle.distributed = True
+    oracle.create_trial("a")
+    propose = oracle.evolution.propose
+
+    def slow(*arguments):
+        time.sleep(0.2)
+        return propose(*arguments)
+
+    monkeypatch.setattr(oracle.evolution, "propose", slow)
+    oracle.create_trial("b")
+    assert [lease.tuner for lease in oracle.dispatcher.leases] == ["a", "b"]
+    oracle.reap()
+    assert len(oracle.dispatcher.leases) == 2
+
+
+def test_a_search_goes_on_once_its_trouble_is_mended(tmp_path):
+    oracle = tournament(tmp_path, max_trials=3)
+    oracle.open()
+    oracle.fail(OSError("full"))
+    oracle.close()
+    assert len(run(oracle)) == 3
+    oracle.max_trials = 5
+    assert len(run(oracle)) == 2
+
+
+def test_a_strategy_without_words_is_known_again(tmp_path):
+    class Mine:
+        def __init__(self, size):
+            self.size = size
+
+    identities = [
+        EvolutionOracle(Evolution(Mine(size), 5)).identity()["space"]
+        for size in (1, 1, 2)
+    ]
+    assert identities[0] == identities[1] != identities[2]
