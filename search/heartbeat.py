@@ -9,7 +9,7 @@ import time
 from keras_tuner import Oracle
 from keras_tuner.engine.trial import TrialStatus
 
-from search.oracle import HEARTBEAT
+from search.messages import HEARTBEAT
 from zoo.genotypes.base import check
 
 

@@ -26,43 +26,13 @@ from search.ledger import (
     Ledger,
     ordinary_values,
 )
+from search.messages import HEARTBEAT, RELEASE, bare_trial, guarded
 from search.pareto import Archive
 from search.stopping import Stopping
 from zoo.genotypes.base import check, check_whole
 
 OBJECTIVE = "fitness"
-HEARTBEAT, RELEASE = "nas/heartbeat", "nas/release"  # Metrics that are messages.
 GONE_SECONDS = 10  # After which a silent tuner without a trial counts as gone.
-
-
-def guarded(fatal: type[Exception]) -> Callable:
-    """Lets one call in at a time and no exception out.
-
-    Raised in keras-tuner's chief it would leave its workers waiting for ever. A fatal
-    one, such as a full disk, ends the search; of another, such as a message that is
-    nonsense, is warned.
-    """
-
-    def decorate(method: Callable) -> Callable:
-        @functools.wraps(method)
-        def call(self, *args, **kwargs):
-            with self._lock:
-                start = time.monotonic()
-                try:
-                    return method(self, *args, **kwargs)
-                except fatal as error:
-                    self.fail(error)
-                except Exception as error:
-                    text = f"{method.__name__}: {type(error).__name__}: {error}"
-                    warnings.warn(text, stacklevel=2)
-                finally:
-                    # Heartbeats had to wait.
-                    self.dispatcher.leases.extend(time.monotonic() - start)
-                return _bare_trial(TrialStatus.STOPPED)
-
-        return call
-
-    return decorate
 
 
 class EvolutionOracle(keras_tuner.Oracle):
@@ -72,8 +42,8 @@ class EvolutionOracle(keras_tuner.Oracle):
     interrupted goes on as if it had not been. A worker holds a lease on its trial,
     which its heartbeats renew: a trial whose worker died goes to another, and the first
     end that is reported counts. One that fails or scores no number has no fitness and
-    does not join the population. No failure stops the search, but for many crashes in
-    a row.
+    does not join the population. Only many crashes in a row, or a journal that can not
+    be written, end the search.
 
     Args:
         evolution: Proposes.
@@ -214,14 +184,14 @@ class EvolutionOracle(keras_tuner.Oracle):
         if issued is not None:
             return self._prepared(issued)
         if len(self.dispatcher.leases) and not self.dispatcher.aborted:
-            return _bare_trial(TrialStatus.IDLE)
+            return bare_trial(TrialStatus.IDLE)
         self._tuners.pop(tuner_id, None)
-        return _bare_trial(TrialStatus.STOPPED)
+        return bare_trial(TrialStatus.STOPPED)
 
     @guarded(fatal=OSError)
     def update_trial(self, trial_id: str, metrics: dict, step: int = 0) -> Trial:
         if trial_id not in self.trials:
-            return _bare_trial(TrialStatus.STOPPED, trial_id)
+            return bare_trial(TrialStatus.STOPPED, trial_id)
         for message in (RELEASE, HEARTBEAT, ATTEMPT):
             if message in metrics:
                 return self._answer(message, trial_id, dict(metrics), int(step))
@@ -399,7 +369,7 @@ class EvolutionOracle(keras_tuner.Oracle):
             value = metrics[self.objective.name]
             score = value if self.objective.direction == "max" else -value
             held = not self.dispatcher.is_hopeless(trial, rung, score)
-        return _bare_trial(TrialStatus.RUNNING if held else TrialStatus.STOPPED, trial)
+        return bare_trial(TrialStatus.RUNNING if held else TrialStatus.STOPPED, trial)
 
     def _learn_space(self, hyperparameters: keras_tuner.HyperParameters) -> str | None:
         """Takes in new hyperparameters, or tells why not."""
@@ -415,8 +385,3 @@ class EvolutionOracle(keras_tuner.Oracle):
             if self.dispatcher.is_open:
                 self.dispatcher.log("space", space=known.get_config()["space"])
         return None
-
-
-def _bare_trial(status: str, trial: str = "none") -> Trial:
-    """An answer that needs no values."""
-    return Trial(keras_tuner.HyperParameters(), trial, status)

@@ -24,7 +24,8 @@ from search.heartbeat import Heartbeat
 from search.history import HistoryFiles
 from search.hparams import HParamsFiles
 from search.ledger import ATTEMPT, DETAILS, GENOTYPE, PARENT, RUNGS, SEARCH, SEED
-from search.oracle import RELEASE, EvolutionOracle
+from search.messages import RELEASE
+from search.oracle import EvolutionOracle
 from search.proxy import ProxyTraining
 from search.storage import Checkpoints
 from zoo import cost, genotypes, registry

@@ -4,8 +4,8 @@ import types
 import pytest
 
 from search.heartbeat import Heartbeat
+from search.messages import HEARTBEAT
 from search.network import Unreachable
-from search.oracle import HEARTBEAT
 
 
 class Chief:

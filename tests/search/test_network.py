@@ -14,8 +14,8 @@ from search import network
 from search.audit import audit
 from search.journal import read
 from search.ledger import ATTEMPT, GENOTYPE
+from search.messages import HEARTBEAT
 from search.network import RemoteOracle
-from search.oracle import HEARTBEAT
 from search.verdict import MOST_DETAILS
 
 

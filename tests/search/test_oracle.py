@@ -11,7 +11,8 @@ from search.budget import Budget
 from search.evolution import Evolution
 from search.journal import Journal
 from search.ledger import ATTEMPT, DETAILS, GENOTYPE, RUNGS, SEED
-from search.oracle import RELEASE, EvolutionOracle
+from search.messages import RELEASE
+from search.oracle import EvolutionOracle
 from search.pareto import front
 from search.pareto_search import ParetoOracle
 from search.random_search import RandomOracle
