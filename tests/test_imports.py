@@ -19,6 +19,7 @@ RULES = [
             "lazy": ("tensorflow", "jax"),
         },
     ),
+    ("zoo/flags.py", {"top": ("zoo", "absl"), "lazy": ()}),
     (
         ("zoo/train.py", "zoo/evaluate.py", "zoo/predict.py"),
         {"top": JOBS, "lazy": ("tensorflow", "jax", "matplotlib", "datasets")},

@@ -5,7 +5,7 @@ import sys
 import pytest
 import toy_job
 
-from zoo import command, launch, record
+from zoo import command, flags, launch, record
 
 CONFIG = """
 from __gin__ import dynamic_registration
@@ -143,7 +143,7 @@ def test_run_without_clips_lends_none(tmp_path):
 )
 def test_data_is_a_clip_source(data, lines):
     argv = ["--workdir=w", f"--data={data}"]
-    values = launch.parse_flags("toy_job.work", argv, {}, "")
+    values = flags.parse_flags("toy_job.work", argv, {}, "")
     launch.configure("toy_job.work", values, [])
     text = launch.gin.config_str()
     assert all(line in text for line in lines)
@@ -176,7 +176,7 @@ def test_help_keeps_to_the_flags_of_the_job(capsys):
     launch.run("toy_job.play", ["--help"])
     text = capsys.readouterr().out
     assert "--smoke" in text
-    assert not any(f"--{flag}" in text for flag in launch.NEEDS)
+    assert not any(f"--{flag}" in text for flag in flags.NEEDS)
 
 
 def test_job_may_say_what_its_model_is(capsys):

@@ -10,7 +10,7 @@ import pytest
 from clip_sources import ArrayClips, tiny_genotype
 
 import zoo
-from zoo import launch, monitor, train, training
+from zoo import flags, launch, monitor, train, training
 from zoo.genotypes import FOUND, ClipSpec
 
 RECIPE = training.Recipe(4, 4, 0.05)
@@ -200,7 +200,7 @@ def test_commands_lead_from_training_to_a_report(genotype, tmp_path):
 @pytest.mark.parametrize("name", sorted(FOUND))
 def test_each_published_model_has_its_config(name, tmp_path):
     argv = [f"--gin_file=train/{name}.gin", f"--workdir={tmp_path}"]
-    values = launch.parse_flags("zoo.train.train", argv, {}, "")
+    values = flags.parse_flags("zoo.train.train", argv, {}, "")
     launch.configure("zoo.train.train", values, [])
     assert launch.gin.query_parameter("zoo.train.train.model") == name
     assert launch.gin.query_parameter("zoo.training.Recipe.batch_size") == 128
