@@ -96,7 +96,8 @@ def read(workdir: str | Path) -> Story:
     """
     folder = Path(workdir)
     path = folder / journal.NAME
-    check(path.is_file(), "workdir", f"a search's folder, with {path.name}", workdir)
+    rule = f"a search's folder, with {path.name}"
+    check(path.is_file(), "workdir", rule, str(workdir))
     told = _Told()
     for event in journal.read(path):
         told.hear(event)

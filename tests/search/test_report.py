@@ -317,6 +317,11 @@ def test_a_genotype_of_another_version_is_shown_as_text(tmp_path):
     assert "<pre>{&quot;family&quot;:&quot;unknown&quot;}</pre>" in own
 
 
+def test_a_folder_that_is_no_search_is_told_plainly(tmp_path):
+    with pytest.raises(ValueError, match=f"Got: '{tmp_path}'$"):
+        story.read(tmp_path)
+
+
 @pytest.mark.parametrize("broken", ["", "{}\n{}\n"])
 def test_a_mistake_is_one_line(tmp_path, broken):
     if broken:
