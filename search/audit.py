@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import keras_tuner
 
 from search import ordinary
-from search.ledger import Ledger, trial_id
+from search.ledger import REPLAYS, Ledger, trial_id
 from search.oracle import EvolutionOracle
 
 
@@ -50,6 +50,7 @@ class _Auditor:
             return f"{event['event']} without {error}"
 
     def _fault_in_search(self, event: dict) -> str | None:
+        self._fault_in_space(event)
         own = self.oracle.identity()
         differ = [k for k in own if own[k] != event["identity"].get(k)]
         if not differ:
@@ -103,10 +104,26 @@ class _Auditor:
         return f"trial {event['trial']} at a rung with stop {event['stop']}"
 
     def _fault_in_lost(self, event: dict) -> str | None:
-        return self._fault_of_ended(event, "lost")
+        fault = self._fault_of_ended(event, "lost")
+        if fault or self.ledger[event["trial"]].running:
+            return fault
+        return f"trial {event['trial']} lost, which no worker had"
 
     def _fault_in_end(self, event: dict) -> str | None:
-        return self._fault_of_ended(event, "ended")
+        fault = self._fault_of_ended(event, "ended")
+        if fault:
+            return fault
+        entry = self.ledger[event["trial"]]
+        if event["attempt"] > entry.attempts:
+            return f"trial {event['trial']} ended in attempt {event['attempt']}"
+        first = entry.values.get(REPLAYS)
+        if first is None:
+            return None
+        source = self.ledger[first].record
+        result = (event["status"], event["fitness"])
+        if source and result == (source.status, source.fitness):
+            return None
+        return f"trial {event['trial']} with another result than {first}, its source"
 
     def _fault_of_ended(self, event: dict, what: str) -> str | None:
         trial = event["trial"]

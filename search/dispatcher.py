@@ -180,6 +180,7 @@ class Dispatcher:
         fitness: float | None,
         details: dict,
         hyperparameters: dict | None = None,
+        attempt: int | None = None,
     ) -> Record | None:
         """Ends a trial; None where it is to be tried again.
 
@@ -189,6 +190,7 @@ class Dispatcher:
             fitness: As a record has it.
             details: What the worker found.
             hyperparameters: The ordinary values, where they are not as proposed.
+            attempt: That ended; None is the last.
         """
         entry = self.ledger[trial]
         reason = details.get("reason", status)
@@ -198,7 +200,8 @@ class Dispatcher:
         fields = {"status": status, "fitness": fitness, "details": details}
         if hyperparameters is not None:
             fields["hyperparameters"] = hyperparameters
-        record = self.log("end", trial=trial, attempt=entry.attempts, **fields)
+        attempt = entry.attempts if attempt is None else attempt
+        record = self.log("end", trial=trial, attempt=attempt, **fields)
         self.leases.release(trial)
         if self.ledger.crashes >= self.max_crashes and not self.aborted:
             crashes = f"{self.ledger.crashes} trials in a row crashed"

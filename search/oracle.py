@@ -214,11 +214,12 @@ class EvolutionOracle(keras_tuner.Oracle):
         trial.metrics = self.trials[trial.trial_id].metrics
         stopped = ledger[trial.trial_id].stopped
         status, fitness = verdict.judge(trial, details, self.objective, stopped)
-        late = values.get(ATTEMPT) != ledger[trial.trial_id].attempts
-        if late and status == "failed":  # Who has it now may do better.
+        attempts = ledger[trial.trial_id].attempts
+        attempt = int(values.get(ATTEMPT, attempts))
+        if attempt < attempts and status == "failed":  # Who has it now may do better.
             return
-        found = ordinary_values(values)
-        self.dispatcher.end(trial.trial_id, status, fitness, details, found)
+        result = (status, fitness, details, ordinary_values(values))
+        self.dispatcher.end(trial.trial_id, *result, min(attempt, attempts))
 
     @guarded(fatal=OSError)
     def reap(self) -> None:

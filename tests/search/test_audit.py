@@ -2,11 +2,12 @@ import json
 import random
 
 import pytest
-from stub_search import report, stub_oracle
+from stub_search import SPACE, report, stub_oracle
 
 from search import journal
 from search.audit import audit
 from search.ledger import ATTEMPT
+from search.spaces.tiny_video import TinyVideoSpace
 from search.stopping import Halving
 
 HALVING = {"stopping": Halving(factor=2, stages=1), "lease_seconds": 1e6}
@@ -108,6 +109,7 @@ def test_a_wrong_decision_at_a_rung_is_found(searched):
         ("rung", {"trial": "x"}, "scored, which was not proposed"),
         ("lost", {"trial": "0031"}, "lost, which was not proposed"),
         ("end", {"trial": "0031"}, "ended, which was not proposed"),
+        ("end", {"attempt": 9}, "ended in attempt 9"),
     ],
 )
 def test_what_could_not_have_happened_is_found(searched, name, fields, fault):
@@ -140,3 +142,26 @@ def test_it_changes_nothing(searched):
     audit(oracle, searched)
     assert json.dumps(searched) == before
     assert oracle.records() == []
+
+
+def test_a_trial_that_nobody_had_and_was_lost_is_found(searched):
+    place = next(i for i, event in enumerate(searched) if event["event"] == "issue")
+    lost = {"event": "lost", "trial": "0000", "attempt": 0, "reason": "lease expired"}
+    with pytest.raises(ValueError, match="lost, which no worker had"):
+        check([*searched[:place], lost])
+
+
+def test_a_replay_with_a_result_of_its_own_is_found(tmp_path):
+    few = TinyVideoSpace(**{**vars(SPACE), "frames": (1, 2), "sizes": (16, 16)})
+    settings = {"space": few, "population_size": 2, "duplicates": "replay"}
+    oracle = stub_oracle(tmp_path, max_trials=60, **settings)
+    while (trial := oracle.create_trial("a")).status == "RUNNING":
+        report(oracle, trial, len(trial.hyperparameters.values["nas/genotype"]) / 999)
+    events = [*journal.read(oracle.journal_path)]
+    replays = [e["trial"] for e in events if "nas/replays" in e.get("values", {})]
+    places = [i for i, e in enumerate(e for e in events if e["event"] == "end")
+              if e["trial"] == replays[0]]  # fmt: skip
+    audit(stub_oracle(max_trials=60, **settings), events)
+    wrong = changed(events, "end", places[0], fitness=7.0)
+    with pytest.raises(ValueError, match="with another result than"):
+        audit(stub_oracle(max_trials=60, **settings), wrong)
