@@ -33,6 +33,7 @@ test-slow: setup ## long runs and kills
 	$(BIN)/python -m pytest -m slow
 
 bench: setup ## the benchmarks; results in benches/RESULTS.md
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	for bench in benches/bench_*.py; do $(BIN)/python $$bench || exit 1; done
 
 DEMO ?= demo

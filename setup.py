@@ -42,6 +42,7 @@ setup(
         ],
         "jax": JAX,
         "report": REPORT,
+        "bench": ["pyglove>=0.4.5", "scipy>=1.14"],
         "gpu": ["tensorflow[and-cuda]>=2.20"],
     },
 )
