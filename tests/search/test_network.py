@@ -29,6 +29,7 @@ def port(monkeypatch):
     monkeypatch.setenv(network.PORT, free)
     monkeypatch.setenv(network.TUNER_ID, "worker")
     monkeypatch.setattr(network, "POLL", 0.01)
+    monkeypatch.setattr(network, "SOON", 0.05)
     return free
 
 
