@@ -17,6 +17,7 @@ from zoo import genotypes
 from zoo.genotypes.base import Genotype, check, check_whole
 
 MUTATION_TRIES = 100
+FURTHER = 10  # Known children after which one is mutated once more.
 DUPLICATES = ("avoid", "replay")
 
 Ordinary = Callable[[random.Random, Record | None], dict]
@@ -56,8 +57,9 @@ class Evolution:
     A child is a mutation of a parent that the selector chooses from the population.
     What breaks the budget on paper is never proposed: the parent is mutated again, at
     most 100 times, and then a random network takes the child's place. So it is with
-    what was proposed before, unless `duplicates` is "replay": then the result of the
-    trial before counts again, and nothing is trained.
+    what was proposed before, with one mutation more after each ten such children. Where
+    `duplicates` is "replay", the result of the trial before counts again instead, and
+    nothing is trained.
 
     Args:
         space: Has `sample(rng)` and `mutate(parent, rng, feedback)`.
@@ -153,25 +155,27 @@ class Evolution:
         self, index: int, ledger: Ledger, draw: Ordinary, rng: random.Random
     ) -> Proposal | None:
         parent = self.selector(ledger.population, rng)
+        repeated = 0
         for _ in range(MUTATION_TRIES):
-            child = self._mutated(parent, index, rng)
-            values = draw(rng, parent)
-            if self.budget.violations(child.cost(self.num_classes)):
-                continue
-            text = child.to_json()
+            child = self._mutated(parent, index, rng, repeated // FURTHER)
+            values, text = draw(rng, parent), child.to_json()
             known = ledger.find(text, values)
-            if known is None:
+            if known is not None:
+                repeated += 1
+                if self.duplicates == "replay" and ledger.has_result(known):
+                    return self._proposal(index, text, parent, values, known)
+            elif not self.budget.violations(child.cost(self.num_classes)):
                 return self._proposal(index, text, parent, values)
-            if self.duplicates == "replay" and ledger.has_result(known):
-                return self._proposal(index, text, parent, values, known)
         return None
 
-    def _mutated(self, parent: Record, index: int, rng: random.Random) -> Genotype:
+    def _mutated(
+        self, parent: Record, index: int, rng: random.Random, more: int
+    ) -> Genotype:
         child = genotypes.from_json(parent.genotype)
         if self.guided:
             feedback = parent.details.get("feedback", {})
             child = self.space.mutate(child, rng, feedback)
-        for _ in range(self.mutations(index - self.population_size, rng)):
+        for _ in range(self.mutations(index - self.population_size, rng) + more):
             child = self.space.mutate(child, rng)
         return child
 

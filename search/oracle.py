@@ -116,6 +116,7 @@ class EvolutionOracle(keras_tuner.Oracle):
         self.listeners: list[Callable[[Record], None]] = []
         self.verbose = 0
         self._tuners: dict[str, float] = {}  # When each was heard of last.
+        self._read = 0  # Bytes of the journal that are known.
         self._lock = threading.RLock()
 
     @property
@@ -261,6 +262,7 @@ class EvolutionOracle(keras_tuner.Oracle):
         """
         if not self.journal_path.exists():
             return
+        self._read = self.journal_path.stat().st_size
         self.dispatcher.ledger = Ledger(self.evolution.join)
         self.trials, self.start_order, self.end_order = {}, [], []
         for event in journal.read(self.journal_path):
@@ -277,6 +279,8 @@ class EvolutionOracle(keras_tuner.Oracle):
         with self._lock:
             if self.dispatcher.is_open:
                 return
+            if self._written() != self._read:  # Another process was there.
+                self.reload()
             if self.distributed:
                 self.dispatcher.leases.seconds = self.lease_seconds
             self.failure, self.dispatcher.max_trials = None, self.max_trials
@@ -290,6 +294,7 @@ class EvolutionOracle(keras_tuner.Oracle):
         """Leaves the folder to whoever goes on with the search."""
         with self._lock:
             self.dispatcher.close()
+            self._read = self._written()
 
     @functools.cached_property
     def _example(self) -> str:
@@ -298,6 +303,11 @@ class EvolutionOracle(keras_tuner.Oracle):
         if entries:
             return entries[0].values[GENOTYPE]
         return self.evolution.propose(Ledger()).genotype
+
+    def _written(self) -> int:
+        """Bytes of the journal."""
+        path = self.journal_path
+        return path.stat().st_size if path.exists() else 0
 
     def _check_identity(self, known: dict) -> None:
         for name, value in self.identity().items():

@@ -155,3 +155,12 @@ def test_ordinary_values_make_two_candidates_of_one_network():
 def test_bad_settings_are_refused(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         evolution(**bad)
+
+
+def test_where_near_children_are_known_further_ones_are_proposed(monkeypatch):
+    def mutate(self, parent, rng, feedback=None):
+        return Number(parent.value + 1)
+
+    monkeypatch.setattr(Line, "mutate", mutate)
+    proposals, _ = run(evolution(survivor=None, selector=lambda p, rng: p[0]), 7)
+    assert [mutations(child) for child in proposals[3:]] == [1, 2, 3, 4]

@@ -602,3 +602,11 @@ def test_a_strategy_without_words_is_known_again(tmp_path):
         for size in (1, 1, 2)
     ]
     assert identities[0] == identities[1] != identities[2]
+
+
+def test_what_another_process_wrote_meanwhile_is_known(tmp_path):
+    late, early = tournament(tmp_path, max_trials=9), tournament(tmp_path, max_trials=9)
+    run(early, 5)
+    run(late)
+    assert late.records()[:5] == early.records()
+    assert len(late.records()) == 9
