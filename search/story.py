@@ -11,7 +11,7 @@ from pathlib import Path
 
 from search import journal
 from search.history import Record, best, is_number, last_line
-from search.ledger import Ledger, trial_id
+from search.ledger import Ledger
 from search.progress import RECENT
 from zoo.genotypes.base import check
 from zoo.record import CONFIG, OPERATIVE, settings
@@ -148,8 +148,8 @@ class _Told:
         longest = max(filter(None, took), default=0.0)
         if time.time() - self.last > PATIENCE + 3 * longest:
             return []
-        entries = enumerate(self.ledger.entries)
-        return [trial_id(index) for index, entry in entries if entry.running]
+        unended = self.ledger.unended().items()
+        return [trial for trial, entry in unended if entry.running]
 
 
 def _total(folder: Path, method: str) -> int | None:
