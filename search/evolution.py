@@ -17,7 +17,7 @@ from zoo import genotypes
 from zoo.genotypes.base import Genotype, check, check_whole
 
 MUTATION_TRIES = 100
-FURTHER = 10  # Known children after which one is mutated once more.
+FURTHER = 5  # Known children after which one is mutated once more.
 DUPLICATES = ("avoid", "replay")
 
 Ordinary = Callable[[random.Random, Record | None], dict]
@@ -57,7 +57,7 @@ class Evolution:
     A child is a mutation of a parent that the selector chooses from the population.
     What breaks the budget on paper is never proposed: the parent is mutated again, at
     most 100 times, and then a random network takes the child's place. So it is with
-    what was proposed before, with one mutation more after each ten such children. Where
+    what was proposed before, with one mutation more after each five such children. Where
     `duplicates` is "replay", the result of the trial before counts again instead, and
     nothing is trained.
 
