@@ -57,9 +57,9 @@ class Evolution:
     A child is a mutation of a parent that the selector chooses from the population.
     What breaks the budget on paper is never proposed: the parent is mutated again, at
     most 100 times, and then a random network takes the child's place. So it is with
-    what was proposed before, with one mutation more after each five such children. Where
-    `duplicates` is "replay", the result of the trial before counts again instead, and
-    nothing is trained.
+    what was proposed before, with one mutation more after each five such children.
+    Where `duplicates` is "replay", the result of the trial before counts again instead,
+    and nothing is trained.
 
     Args:
         space: Has `sample(rng)` and `mutate(parent, rng, feedback)`.
