@@ -42,6 +42,10 @@ def conclude(oracle: EvolutionOracle, folder: Path) -> Record:
         print(f"All trials: {folder / 'history.csv'}", flush=True)
         raise ValueError(_unmet(oracle.budget, records))
     print(f"Best network: {folder / 'best.json'}  All trials: {folder / 'history.csv'}")
+    if oracle.archive:
+        names = ", ".join(oracle.archive.objectives)
+        front = f"{len(oracle.archive.records)} networks in {folder / 'pareto.json'}"
+        print(f"Pareto front in {names}: {front}")
     print(f"Look at it: python -m search.report {folder}")
     print(f"Train it: {train_command(folder)}", flush=True)
     return leaders[0]

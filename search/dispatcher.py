@@ -228,6 +228,7 @@ class Dispatcher:
         values = {GENOTYPE: proposal.genotype, SEED: proposal.seed}
         if proposal.parent:
             values[PARENT] = proposal.parent.trial
+        if proposal.mutation:
             values[MUTATION] = proposal.mutation
         if proposal.replays:
             values[REPLAYS] = proposal.replays

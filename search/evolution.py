@@ -33,6 +33,7 @@ class Proposal:
         parent: The record it descends from; None for one that was drawn or given.
         hyperparameters: Ordinary values beside the genotype.
         replays: The trial whose result it repeats without being trained again.
+        given: Whether it is one that the search was to begin with.
     """
 
     genotype: str
@@ -40,11 +41,14 @@ class Proposal:
     parent: Record | None = None
     hyperparameters: dict = field(default_factory=dict)
     replays: str | None = None
+    given: bool = False
 
     @property
     def mutation(self) -> str:
         """What differs from the parent."""
-        return difference(self.parent.genotype, self.genotype) if self.parent else ""
+        if self.parent:
+            return difference(self.parent.genotype, self.genotype)
+        return "given" if self.given else ""
 
 
 class Exhausted(ValueError):  # noqa: N818
@@ -129,7 +133,9 @@ class Evolution:
         rng = random.Random(f"{self.seed}/{index}")
         draw = ordinary or _nothing
         if index < len(ledger.initial):
-            return self._proposal(index, ledger.initial[index], None, draw(rng, None))
+            known, seed = ledger.initial[index], self.training_seed(index)
+            values = draw(rng, None)
+            return Proposal(known, seed, hyperparameters=values, given=True)
         population = ledger.population
         if self.selector and population and index >= self.population_size:
             child = self._child(index, ledger, draw, rng)

@@ -1,7 +1,9 @@
 """Evolution of genotypes as an oracle of keras-tuner."""
 
+import difflib
 import functools
 import hashlib
+import inspect
 import threading
 import time
 import warnings
@@ -81,7 +83,9 @@ class EvolutionOracle(keras_tuner.Oracle):
         max_attempts: int = 3,
         max_retries_per_trial: int = 0,
         lease_seconds: float = 60,
+        **unknown,
     ):
+        self._refuse(unknown)
         check_whole(max_trials, "max_trials")
         check_whole(max_crashes, "max_crashes")
         check_whole(max_attempts, "max_attempts")
@@ -118,6 +122,15 @@ class EvolutionOracle(keras_tuner.Oracle):
         self._tuners: dict[str, float] = {}  # When each was heard of last.
         self._read = 0  # Bytes of the journal that are known.
         self._lock = threading.RLock()
+
+    def _refuse(self, unknown: dict) -> None:
+        """Raises ValueError for settings that neither the engine nor its method has."""
+        for name in unknown:
+            kinds = (type(self), EvolutionOracle)
+            known = {n for k in kinds for n in inspect.signature(k).parameters}
+            known -= {"engine", "unknown", "evolution", "archive"}
+            near = difflib.get_close_matches(name, known) or sorted(known)
+            check(False, type(self).__name__, f"given settings such as {near}", name)
 
     @property
     def budget(self) -> Budget:

@@ -108,7 +108,8 @@ def summary(records: Sequence[Record]) -> str:
     ]
     rows = [("trial", "fitness", "parameters", "MACs", "latency", "from")]
     for record in best(records, TOP):
-        origin = f"{record.parent}: {record.mutation}" if record.parent else "random"
+        origin = record.mutation or "random"
+        origin = f"{record.parent}: {origin}" if record.parent else origin
         rows.append((record.trial, f"{record.fitness:.3f}", *_costs(record), origin))
     widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
     lines = [

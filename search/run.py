@@ -125,7 +125,11 @@ class _Search:
         seeded = {} if seed is None else {"seed": seed}
         self.oracle = method(num_classes=len(clips.classes), **seeded)
         sample = self.oracle.evolution.space.sample(random.Random(0))
-        registry.check_options(sample, training.options)
+        try:
+            registry.check_options(sample, training.options)
+        except ValueError as error:
+            told = ", ".join(sorted(SETTINGS))
+            raise ValueError(f"{error}. Settings of the search are: {told}") from None
         self.clips, self.folder, self.training = clips, folder, training
         self.settings = settings
         how = {"executions_per_trial": 1, "inherit": False}

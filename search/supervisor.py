@@ -1,6 +1,7 @@
 """Starts a chief and its workers on this machine, and starts anew who dies."""
 
 import contextlib
+import ctypes
 import os
 import re
 import secrets
@@ -17,6 +18,7 @@ from search.network import LOOPBACK, TUNER_ID, split_address
 from zoo.record import RECORDED
 
 POLL = 0.2  # Seconds.
+PR_SET_PDEATHSIG = 1  # As in Linux' prctl.h.
 BEGUN = "trial "  # Begins a line of a worker's log when it has got a trial.
 QUICK = 30.0  # A chief that dies sooner after its start has not got going.
 MOST_QUICK = 5  # Deaths, of one that has not got going, until it is given up.
@@ -70,6 +72,7 @@ class Member:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out and subprocess.STDOUT,
+                preexec_fn=_end_with_parent,
                 start_new_session=True,  # Ctrl-C ends this process, and it the others.
             )
 
@@ -231,6 +234,12 @@ def _ending(members: list[Member]) -> Iterator[None]:
         _end([member for member in members if not member.log])
         for name, handler in before.items():
             signal.signal(name, handler)
+
+
+def _end_with_parent() -> None:
+    """Has Linux end this new process when its parent is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end(members: list[Member]) -> None:

@@ -1,3 +1,5 @@
+import pytest
+
 from search.selection import (
     Constant,
     DropCrowded,
@@ -28,3 +30,8 @@ def test_each_strategy_can_be_another():
     assert strategies(survivor="oldest")[1] is drop_oldest
     assert strategies(survivor=rule, selector=last)[:2] == (last, rule)
     assert strategies(selector=ParetoTournament(3))[0] == ParetoTournament(3)
+
+
+def test_a_misspelt_setting_is_one_line_with_the_nearest():
+    with pytest.raises(ValueError, match=r"such as \['survivor'\]. Got: 'surviver'"):
+        TournamentOracle(object(), 5, surviver="oldest")
