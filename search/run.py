@@ -30,6 +30,7 @@ from search.proxy import ProxyTraining
 from search.tuner import ArchitectureTuner
 from zoo import registry
 from zoo.genotypes.base import check, check_whole
+from zoo.record import RECORDED
 from zoo.training import Recipe
 
 ADDRESS = f"{network.LOOPBACK}:8700"
@@ -150,6 +151,8 @@ class _Search:
         """Searches, in this process or in others; gives the best trial."""
         if _is_command():  # Who is asked to end gives its trial back.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
+        if RECORDED in os.environ:
+            supervisor.end_with_parent()
         self._settle(workers, role)
         if workers:
             return _supervised(self.folder, workers, role, address)

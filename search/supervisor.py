@@ -72,7 +72,6 @@ class Member:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out and subprocess.STDOUT,
-                preexec_fn=_end_with_parent,
                 start_new_session=True,  # Ctrl-C ends this process, and it the others.
             )
 
@@ -236,8 +235,8 @@ def _ending(members: list[Member]) -> Iterator[None]:
             signal.signal(name, handler)
 
 
-def _end_with_parent() -> None:
-    """Has Linux end this new process when its parent is killed."""
+def end_with_parent() -> None:
+    """Has Linux end this process, of a supervisor, when that is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
