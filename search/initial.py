@@ -22,7 +22,9 @@ def resolve(items: Sequence[str], evolution: Evolution) -> list[str]:
         evolution: Whose space they must be of, and whose budget they must keep.
 
     Raises:
-        ValueError: One is none of these, is of another space, or breaks the budget.
+        ValueError: One is none of these, is of another family or nothing that the space
+            can mutate, or breaks the budget. Whether it is within the space's ranges is
+            not asked.
     """
     texts = [text for item in items for text in _texts(item, evolution)]
     return list(dict.fromkeys(texts))

@@ -278,6 +278,8 @@ class EvolutionOracle(keras_tuner.Oracle):
         self._read = self.journal_path.stat().st_size
         self.dispatcher.ledger = Ledger(self.evolution.join)
         self.trials, self.start_order, self.end_order = {}, [], []
+        if self.archive:  # Else early trials would be told the volume of late ones.
+            self.archive = Archive(self.archive.objectives, self.archive.reference)
         for event in journal.read(self.journal_path):
             self._take(event)
         self._check_identity(self.dispatcher.ledger.identity)

@@ -26,6 +26,14 @@ SPACE = TinyVideoSpace(frames=(1, 32), sizes=(16, 64), filters=(8, 64), **ONE)
 SMALL = {"population_size": 6, "sample_size": 3, "max_trials": 20}
 
 
+def few_networks(*frames):
+    """A space of networks that differ in their frames alone."""
+    return TinyVideoSpace(
+        frames=frames, rates=(4, 4), sizes=(16, 16), filters=(8, 8), expands=(1, 1),
+        kernels=(1, 1), temporal_kernels=(1, 1), context_gate=0, skip=0, **ONE,
+    )  # fmt: skip
+
+
 def tournament(folder, **arguments):
     oracle = TournamentOracle(
         **{"space": SPACE, "num_classes": 5, **SMALL, **arguments}
@@ -180,20 +188,14 @@ def test_each_trial_has_a_seed_for_its_training(tmp_path):
 
 
 def test_no_network_is_proposed_twice(tmp_path):
-    few = TinyVideoSpace(
-        frames=(1, 5), rates=(4, 4), sizes=(16, 16), filters=(8, 8), expands=(1, 1),
-        kernels=(1, 1), temporal_kernels=(1, 1), context_gate=0, skip=0, **ONE,
-    )  # fmt: skip
+    few = few_networks(1, 5)
     proposals = run(tournament(tmp_path, space=few, max_trials=5))
     assert len(set(proposals)) == 5
 
 
 def test_a_space_that_is_used_up_ends_the_search(tmp_path, monkeypatch):
     monkeypatch.setattr(budget, "SAMPLES", 50)
-    few = TinyVideoSpace(
-        frames=(2, 3), rates=(4, 4), sizes=(16, 16), filters=(8, 8), expands=(1, 1),
-        kernels=(1, 1), temporal_kernels=(1, 1), context_gate=0, skip=0, **ONE,
-    )  # fmt: skip
+    few = few_networks(2, 3)
     oracle = tournament(tmp_path, space=few)
     assert len(run(oracle)) == 2
     assert "tried" in oracle.stop_reason
@@ -387,10 +389,7 @@ def test_what_is_minimised_wins_where_it_is_low(tmp_path):
 
 
 def test_a_repeated_network_replays_its_score(tmp_path):
-    few = TinyVideoSpace(
-        frames=(1, 3), rates=(4, 4), sizes=(16, 16), filters=(8, 8), expands=(1, 1),
-        kernels=(1, 1), temporal_kernels=(1, 1), context_gate=0, skip=0, **ONE,
-    )  # fmt: skip
+    few = few_networks(1, 3)
     settings = {"space": few, "population_size": 2, "duplicates": "replay"}
     oracle = tournament(tmp_path, **settings)
     trained = run(oracle)
@@ -470,7 +469,10 @@ def test_several_objectives_keep_a_front(tmp_path):
     records = oracle.records()
     assert front(records, ("fitness", "macs")) == oracle.archive.records
     volumes = [record.details["hypervolume"] for record in records]
-    assert volumes == sorted(volumes)
+    oracle.close()
+    oracle.reload()
+    again = [record.details["hypervolume"] for record in oracle.records()]
+    assert again == volumes == sorted(volumes)
     assert volumes[-1] > volumes[5]
 
 
@@ -550,10 +552,7 @@ def test_a_stopped_training_goes_as_far_when_it_runs_again(tmp_path):
 
 
 def test_a_replay_that_was_cut_is_not_trained(tmp_path):
-    few = TinyVideoSpace(
-        frames=(1, 3), rates=(4, 4), sizes=(16, 16), filters=(8, 8), expands=(1, 1),
-        kernels=(1, 1), temporal_kernels=(1, 1), context_gate=0, skip=0, **ONE,
-    )  # fmt: skip
+    few = few_networks(1, 3)
     settings = {"space": few, "population_size": 2, "duplicates": "replay"}
     oracle = tournament(tmp_path, **settings)
     run(oracle)
