@@ -53,15 +53,19 @@ class Tally:
         self.macs = 0
         self.elements = 0
 
-    def conv(self, output: Features, kernel: int, activate: bool):
+    def conv(
+        self, output: Features, kernel: int, activate: bool, weights: int | None = None
+    ):
         """A convolution without bias, its norm, and perhaps an activation.
 
         Args:
             output: Shape that comes out.
             kernel: Elements of the kernel per output channel.
             activate: Whether an activation follows.
+            weights: That the whole kernel is made of; None is its elements.
         """
-        self.parameters += (kernel + 2) * output.channels
+        weights = kernel * output.channels if weights is None else weights
+        self.parameters += weights + 2 * output.channels
         self.macs += kernel * output.size
         self.elements += output.size * (2 + activate)
 
@@ -91,10 +95,14 @@ class Tally:
         self.macs += fan_in * fan_out
         self.elements += fan_out
 
-    def head(self, features: Features, num_classes: int):
-        """The average over all places, dropout, a dense layer."""
-        self.elements += 2 * features.channels
-        self.dense(features.channels, num_classes)
+    def head(self, features: Features, num_classes: int, pooling: str = "average"):
+        """What `VideoHead` makes of the features, with its `pooling`."""
+        places = {"average": 1, "pairs": max(1, features.frames - 1)}
+        places = places.get(pooling, features.frames)
+        self.parameters += (features.channels + 1) * num_classes
+        self.macs += places * features.channels * num_classes
+        self.elements += places * (2 * features.channels + num_classes)
+        self.elements += 0 if pooling == "average" else num_classes
 
     def cost(self) -> Cost:
         """The totals, with four bytes an element."""

@@ -5,15 +5,17 @@ import math
 import keras
 from keras import ops
 
-POOLINGS = ("average", "max", "softmax")
+POOLINGS = ("average", "pairs", "max", "softmax")
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class VideoHead(keras.layers.Layer):
     """Classifies a clip by its average, or frame by frame for long videos.
 
-    `"average"` classifies the mean over time and space. `"max"` and `"softmax"`
-    classify the mean over space of each frame, then take over the frames the maximum
+    `"average"` classifies the mean over time and space. `"pairs"` classifies the mean
+    of each frame and the next, and takes the mean of the logits, as I3D
+    (https://arxiv.org/abs/1705.07750) and EvaNet (https://arxiv.org/abs/1811.10636) do;
+    the first and the last frame count half. `"max"` and `"softmax"` classify the mean over space of each frame, then take over the frames the maximum
     of each logit, or `sum_t z_t softmax_t(z_t / sqrt(T))`, the variant of Tiny Video
     Networks' released code (tiny_video_nets, commit 0c1bbe5f).
 
@@ -21,7 +23,7 @@ class VideoHead(keras.layers.Layer):
 
     Args:
         num_classes: Number of logits.
-        pooling: One of "average", "max", "softmax".
+        pooling: One of "average", "pairs", "max", "softmax".
         dropout: Share of the features that training drops, in [0, 1).
     """
 
@@ -52,7 +54,11 @@ class VideoHead(keras.layers.Layer):
     def call(self, inputs, training=None):
         axes = (1, 2, 3) if self.pooling == "average" else (2, 3)
         features = ops.mean(inputs, axis=axes)
+        if self.pooling == "pairs" and inputs.shape[1] > 1:
+            features = (features[:, :-1] + features[:, 1:]) / 2
         logits = self.dense(self.drop(features, training=training))
+        if self.pooling == "pairs":
+            return ops.mean(logits, axis=1)
         if self.pooling == "max":
             return ops.max(logits, axis=1)
         if self.pooling == "softmax":
@@ -65,11 +71,12 @@ class VideoHead(keras.layers.Layer):
 
     def cost(self, input_shape: tuple[int, ...]) -> tuple[int, int]:
         """Multiply-accumulates, and elements of all outputs within, for one clip."""
-        frames = 1 if self.pooling == "average" else input_shape[1]
+        places = {"average": 1, "pairs": max(1, input_shape[1] - 1)}
+        places = places.get(self.pooling, input_shape[1])
         channels, classes = input_shape[-1], self.num_classes
         pooled = 0 if self.pooling == "average" else classes
-        elements = frames * (2 * channels + classes) + pooled
-        return frames * channels * classes, elements
+        elements = places * (2 * channels + classes) + pooled
+        return places * channels * classes, elements
 
     def get_config(self):
         return {

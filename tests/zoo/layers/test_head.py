@@ -21,6 +21,21 @@ def test_average_by_hand():
     np.testing.assert_allclose(outputs, logits.mean(axis=1), rtol=1e-4, atol=1e-6)
 
 
+def test_pairs_by_hand():
+    outputs, logits = run("pairs")
+    first, second, third = logits.transpose(1, 0, 2)
+    expected = (first + 2 * second + third) / 4
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_pairs_of_one_frame_are_the_frame():
+    layer = VideoHead(4, "pairs")
+    outputs = ops.convert_to_numpy(layer(CLIP[:, :1], training=False))
+    kernel, bias = (ops.convert_to_numpy(w) for w in layer.trainable_weights)
+    expected = CLIP[:, 0].mean(axis=(1, 2)) @ kernel + bias
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-6)
+
+
 def test_max_by_hand():
     outputs, logits = run("max")
     np.testing.assert_allclose(outputs, logits.max(axis=1), rtol=1e-4, atol=1e-6)
