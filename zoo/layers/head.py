@@ -15,9 +15,10 @@ class VideoHead(keras.layers.Layer):
     `"average"` classifies the mean over time and space. `"pairs"` classifies the mean
     of each frame and the next, and takes the mean of the logits, as I3D
     (https://arxiv.org/abs/1705.07750) and EvaNet (https://arxiv.org/abs/1811.10636) do;
-    the first and the last frame count half. `"max"` and `"softmax"` classify the mean over space of each frame, then take over the frames the maximum
-    of each logit, or `sum_t z_t softmax_t(z_t / sqrt(T))`, the variant of Tiny Video
-    Networks' released code (tiny_video_nets, commit 0c1bbe5f).
+    the first and the last frame count half. `"max"` and `"softmax"` classify the mean
+    over space of each frame, then take over the frames the maximum of each logit, or
+    `sum_t z_t softmax_t(z_t / sqrt(T))`, the variant of Tiny Video Networks' released
+    code (tiny_video_nets, commit 0c1bbe5f).
 
     Input: `(batch, time, height, width, channels)`; output `(batch, num_classes)`.
 
