@@ -85,12 +85,17 @@ class Budget:
     def sample(
         self,
         draw: Callable[[], Genotype],
-        num_classes: int,
+        cost: Callable[[Genotype], Cost],
         accept: Callable[[Genotype], bool] = lambda genotype: True,
     ) -> Genotype | None:
         """The first of 10,000 draws that keeps the budget on paper and is accepted.
 
         Where that takes long, standard error tells how far it is.
+
+        Args:
+            draw: Gives a network.
+            cost: Gives what a network costs on paper.
+            accept: Whether one that keeps the budget will do.
 
         Returns:
             It, or None where some kept the budget and none of them was accepted.
@@ -101,12 +106,12 @@ class Budget:
         smallest, feasible = {}, False
         for _ in _told(range(SAMPLES)):
             genotype = draw()
-            cost = genotype.cost(num_classes)
-            if not self.violations(cost):
+            drawn = cost(genotype)
+            if not self.violations(drawn):
                 feasible = True
                 if accept(genotype):
                     return genotype
-            for name, value in self.quantities(cost).items():
+            for name, value in self.quantities(drawn).items():
                 smallest[name] = min(value, smallest.get(name, value))
         if feasible:
             return None

@@ -4,6 +4,7 @@ from search.budget import Budget
 from search.evolution import Evolution
 from search.oracle import EvolutionOracle
 from search.selection import Schedule, Survivor, Tournament, Uniform, as_survivor
+from zoo.genotypes.base import ClipSpec
 
 
 class ConnectionOracle(EvolutionOracle):
@@ -27,6 +28,7 @@ class ConnectionOracle(EvolutionOracle):
         mutations: Schedule of the mutations by chance; None is none to four.
         duplicates: "avoid", or "replay" the result of what was proposed before.
         seed: From 0.
+        clip_spec: Clips to train on; None is what each genotype says.
         **engine: Of `EvolutionOracle`; `max_trials` is 220 where it is not given.
     """
 
@@ -41,6 +43,7 @@ class ConnectionOracle(EvolutionOracle):
         mutations: Schedule | None = None,
         duplicates: str = "avoid",
         seed: int = 0,
+        clip_spec: ClipSpec | None = None,
         **engine,
     ):
         evolution = Evolution(
@@ -54,5 +57,6 @@ class ConnectionOracle(EvolutionOracle):
             guided=True,
             duplicates=duplicates,
             seed=seed,
+            clip_spec=clip_spec,
         )
         super().__init__(evolution, **{"max_trials": 220, **engine})

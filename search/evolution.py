@@ -14,7 +14,7 @@ from search.history import Record
 from search.ledger import Ledger
 from search.selection import Constant, Schedule, Selector, Survivor
 from zoo import genotypes
-from zoo.genotypes.base import Genotype, check, check_whole
+from zoo.genotypes.base import ClipSpec, Cost, Genotype, check, check_whole
 
 MUTATION_TRIES = 100
 FURTHER = 5  # Known children after which one is mutated once more.
@@ -77,6 +77,8 @@ class Evolution:
             taught about its parent.
         duplicates: "avoid" or "replay".
         seed: From 0.
+        clip_spec: The clips that networks are trained on and cost on paper; None is
+            what each genotype says.
     """
 
     def __init__(
@@ -91,12 +93,17 @@ class Evolution:
         guided: bool = False,
         duplicates: str = "avoid",
         seed: int = 0,
+        clip_spec: ClipSpec | None = None,
     ):
         check_whole(num_classes, "num_classes")
         check_whole(population_size, "population_size")
         check_whole(seed, "seed", least=0)
         known = duplicates in DUPLICATES
         check(known, "duplicates", f"one of {DUPLICATES}", duplicates)
+        check(
+            clip_spec is None or isinstance(clip_spec, ClipSpec),
+            *("clip_spec", "a ClipSpec, or None", clip_spec),
+        )
         self.space = space
         self.num_classes = num_classes
         self.budget = budget or Budget()
@@ -107,6 +114,7 @@ class Evolution:
         self.guided = guided
         self.duplicates = duplicates
         self.seed = seed
+        self.clip_spec = clip_spec
 
     def identity(self) -> dict[str, object]:
         """All that its proposals depend on."""
@@ -116,7 +124,14 @@ class Evolution:
         return {
             **{name: getattr(self, name) for name in plain},
             **{name: described(value) for name, value in named.items()},
+            # As of a search from before there was this.
+            "clip_spec": self.clip_spec and repr(self.clip_spec),
         }
+
+    def cost(self, genotype: Genotype) -> Cost:
+        """What a network costs on paper, for one of the search's clips."""
+        shape = self.clip_spec.shape if self.clip_spec else None
+        return genotype.cost(self.num_classes, shape)
 
     def propose(self, ledger: Ledger, ordinary: Ordinary | None = None) -> Proposal:
         """The next candidate.
@@ -170,7 +185,7 @@ class Evolution:
                 repeated += 1
                 if self.duplicates == "replay" and ledger.has_result(known):
                     return self._proposal(index, text, parent, values, known)
-            elif not self.budget.violations(child.cost(self.num_classes)):
+            elif not self.budget.violations(self.cost(child)):
                 return self._proposal(index, text, parent, values)
         return None
 
@@ -194,9 +209,7 @@ class Evolution:
             values["drawn"] = draw(rng, None)
             return ledger.find(genotype.to_json(), values["drawn"]) is None
 
-        sample = self.budget.sample(
-            lambda: self.space.sample(rng), self.num_classes, is_new
-        )
+        sample = self.budget.sample(lambda: self.space.sample(rng), self.cost, is_new)
         if sample is None:
             raise Exhausted("every network of the space that was drawn is tried")
         return self._proposal(index, sample.to_json(), None, values["drawn"])

@@ -47,7 +47,7 @@ def _texts(item: str, evolution: Evolution) -> list[str]:
 def _check(genotype: Genotype, item: str, evolution: Evolution) -> None:
     if not _is_of_space(genotype, evolution):
         check(False, "initial", f"of the space {evolution.space}", item)
-    excess = evolution.budget.violations(genotype.cost(evolution.num_classes))
+    excess = evolution.budget.violations(evolution.cost(genotype))
     if excess:
         broken = ", ".join(f"{name} by {value:.0%}" for name, value in excess.items())
         check(False, "initial", "within the budget", f"{item}, above it in {broken}")
@@ -71,8 +71,8 @@ def _of_search(path: Path, evolution: Evolution) -> list[str]:
         genotype = genotypes.from_json(record.genotype)
         if not found and not _is_of_space(genotype, evolution):
             check(False, "initial", f"of the space {evolution.space}", str(path))
-        cost = genotype.cost(evolution.num_classes)
-        if not evolution.budget.violations(cost) and record.genotype not in found:
+        excess = evolution.budget.violations(evolution.cost(genotype))
+        if not excess and record.genotype not in found:
             found.append(record.genotype)
         if len(found) == evolution.population_size:
             break

@@ -7,6 +7,7 @@ from search.evolution import Evolution
 from search.oracle import EvolutionOracle
 from search.pareto import Archive
 from search.selection import Constant, DropCrowded, ParetoTournament, Schedule
+from zoo.genotypes.base import ClipSpec
 
 
 class ParetoOracle(EvolutionOracle):
@@ -30,6 +31,7 @@ class ParetoOracle(EvolutionOracle):
         mutations: How often a child is mutated: a number, or a schedule.
         duplicates: "avoid", or "replay" the result of what was proposed before.
         seed: From 0.
+        clip_spec: Clips to train on; None is what each genotype says.
         **engine: Of `EvolutionOracle`, such as `max_trials`.
     """
 
@@ -45,6 +47,7 @@ class ParetoOracle(EvolutionOracle):
         mutations: int | Schedule = 1,
         duplicates: str = "avoid",
         seed: int = 0,
+        clip_spec: ClipSpec | None = None,
         **engine,
     ):
         budget, objectives = budget or Budget(), tuple(objectives)
@@ -59,5 +62,6 @@ class ParetoOracle(EvolutionOracle):
             population_size=population_size,
             duplicates=duplicates,
             seed=seed,
+            clip_spec=clip_spec,
         )
         super().__init__(evolution, archive=archive, **engine)

@@ -10,7 +10,7 @@ import keras_tuner
 
 from search.ledger import GENOTYPE, RUNGS, SEED
 from zoo import genotypes, registry, training
-from zoo.genotypes.base import check
+from zoo.genotypes.base import ClipSpec, check
 
 SCORES = {"single": ("top1", "top5"), "multi": ("map",)}
 RECIPE_FIELDS = frozenset(field.name for field in dataclasses.fields(training.Recipe))
@@ -30,6 +30,8 @@ class ProxyTraining(keras_tuner.HyperModel):
         validation_limit: Most clips to score a network on; None is all.
         scores: Of "top1", "top5" or "map", those whose sum is the fitness; none is the
             one that `zoo.training.score_name` tells of the task.
+        clip_spec: Clips to train and score on; None is what each genotype says. The
+            oracle must have the same, as its costs on paper are of these clips.
         **options: Of the networks' family, such as `pooling` and `dropout`.
     """
 
@@ -39,6 +41,7 @@ class ProxyTraining(keras_tuner.HyperModel):
         recipe: training.Recipe | None = None,
         validation_limit: int | None = None,
         scores: Sequence[str] = (),
+        clip_spec: ClipSpec | None = None,
         **options,
     ):
         super().__init__()
@@ -48,11 +51,13 @@ class ProxyTraining(keras_tuner.HyperModel):
         self.recipe = recipe or training.Recipe()
         self.validation_limit = validation_limit
         self.scores = tuple(scores)
+        self.clip_spec = clip_spec
         self.options = options
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         genotype = genotypes.from_json(hp.values[GENOTYPE])
-        return registry.build(genotype, num_classes=self.num_classes, **self.options)
+        shape = self.clip_spec.shape if self.clip_spec else None
+        return registry.build(genotype, shape, self.num_classes, **self.options)
 
     def fit(
         self,
@@ -83,11 +88,10 @@ class ProxyTraining(keras_tuner.HyperModel):
         rungs = _rungs(hp.values.get(RUNGS, "[]"))
         score = self._scorer(hp, model, clips, recipe)
         watch = _Rungs(model, rungs, recipe.steps, score, callbacks)
-        spec = genotypes.from_json(hp.values[GENOTYPE]).clip_spec
         training.fit(
             model,
             clips,
-            spec,
+            self.clip_spec_of(hp),
             recipe,
             seed=hp.values[SEED],
             verbose=False,
@@ -100,12 +104,16 @@ class ProxyTraining(keras_tuner.HyperModel):
         changes = {k: v for k, v in hp.values.items() if k in RECIPE_FIELDS}
         return dataclasses.replace(self.recipe, **changes)
 
+    def clip_spec_of(self, hp: keras_tuner.HyperParameters) -> ClipSpec:
+        """The clips that the network of a genotype is trained on."""
+        return self.clip_spec or genotypes.from_json(hp.values[GENOTYPE]).clip_spec
+
     def _scorer(self, hp, model, clips, recipe) -> Callable[[], dict[str, float]]:
         names = self.scores or (training.score_name(clips.task),)
         known = SCORES[clips.task]
         rule = f"some of {list(known)} where the task is {clips.task!r}"
         check(set(names) <= set(known), "scores", rule, names)
-        spec = genotypes.from_json(hp.values[GENOTYPE]).clip_spec
+        spec = self.clip_spec_of(hp)
         split, limit = training.validation_split(clips), self.validation_limit
         measure = training.scorer(model, clips, spec, split, recipe.batch_size, limit)
 

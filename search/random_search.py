@@ -3,6 +3,7 @@
 from search.budget import Budget
 from search.evolution import Evolution
 from search.oracle import EvolutionOracle
+from zoo.genotypes.base import ClipSpec
 
 
 class RandomOracle(EvolutionOracle):
@@ -13,6 +14,7 @@ class RandomOracle(EvolutionOracle):
         num_classes: Width of the classifier, for the cost on paper.
         budget: What networks may cost; None is the memory of this machine.
         seed: From 0.
+        clip_spec: Clips to train on; None is what each genotype says.
         **engine: Of `EvolutionOracle`, such as `max_trials`.
     """
 
@@ -22,6 +24,10 @@ class RandomOracle(EvolutionOracle):
         num_classes: int,
         budget: Budget | None = None,
         seed: int = 0,
+        clip_spec: ClipSpec | None = None,
         **engine,
     ):
-        super().__init__(Evolution(space, num_classes, budget, seed=seed), **engine)
+        evolution = Evolution(
+            space, num_classes, budget, seed=seed, clip_spec=clip_spec
+        )
+        super().__init__(evolution, **engine)

@@ -29,7 +29,7 @@ from search.oracle import EvolutionOracle
 from search.proxy import ProxyTraining
 from search.tuner import ArchitectureTuner
 from zoo import registry
-from zoo.genotypes.base import check, check_whole
+from zoo.genotypes.base import ClipSpec, check, check_whole
 from zoo.record import RECORDED
 from zoo.training import Recipe
 
@@ -48,6 +48,7 @@ def search(
     seed: int | None = None,
     validation_limit: int | None = None,
     scores: Sequence[str] = (),
+    clip_spec: ClipSpec | None = None,
     workers: int = 0,
     role: str | None = None,
     address: str | None = None,
@@ -69,6 +70,8 @@ def search(
         seed: Of the search, in place of the method's own.
         validation_limit: Most clips to score a network on; None is all.
         scores: As `ProxyTraining` takes them.
+        clip_spec: Clips to train on and to keep the budget with; None is what each
+            genotype says. The network that is found may be trained on others after.
         workers: Processes of `python -m search.run` that train, on this machine, beside
             a chief that proposes; 0 is this one process.
         role: "chief" or "worker" of a search on several machines.
@@ -86,7 +89,7 @@ def search(
     _check(workers, role, clips)
     settings = {name: options.pop(name) for name in SETTINGS & options.keys()}
     training = ProxyTraining(
-        len(clips.classes), recipe, validation_limit, scores, **options
+        len(clips.classes), recipe, validation_limit, scores, clip_spec, **options
     )
     job = _Search(method, seed, clips, Path(workdir), training, settings)
     if audit:
@@ -123,8 +126,10 @@ class _Search:
         training: ProxyTraining,
         settings: dict[str, object],
     ):
-        seeded = {} if seed is None else {"seed": seed}
-        self.oracle = method(num_classes=len(clips.classes), **seeded)
+        given = {"seed": seed, "clip_spec": training.clip_spec}
+        given = {name: value for name, value in given.items() if value is not None}
+        self.oracle = method(num_classes=len(clips.classes), **given)
+        training.clip_spec = self.oracle.evolution.clip_spec  # Its own, perhaps.
         sample = self.oracle.evolution.space.sample(random.Random(0))
         try:
             registry.check_options(sample, training.options)

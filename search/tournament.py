@@ -11,6 +11,7 @@ from search.selection import (
     Tournament,
     as_survivor,
 )
+from zoo.genotypes.base import ClipSpec
 
 
 class TournamentOracle(EvolutionOracle):
@@ -33,6 +34,7 @@ class TournamentOracle(EvolutionOracle):
         duplicates: "avoid", or "replay" the result of what was proposed before.
         seed: From 0.
         selector: Chooses the parent; None is a tournament of `sample_size`.
+        clip_spec: Clips to train on; None is what each genotype says.
         **engine: Of `EvolutionOracle`, such as `max_trials`.
     """
 
@@ -48,6 +50,7 @@ class TournamentOracle(EvolutionOracle):
         duplicates: str = "avoid",
         seed: int = 0,
         selector: Selector | None = None,
+        clip_spec: ClipSpec | None = None,
         **engine,
     ):
         evolution = Evolution(
@@ -60,5 +63,6 @@ class TournamentOracle(EvolutionOracle):
             population_size=population_size,
             duplicates=duplicates,
             seed=seed,
+            clip_spec=clip_spec,
         )
         super().__init__(evolution, **engine)

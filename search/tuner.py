@@ -85,7 +85,9 @@ class ArchitectureTuner(keras_tuner.Tuner):
         **options,
     ):
         check_whole(executions_per_trial, "executions_per_trial")
-        self.budget, self.num_classes = oracle.budget, oracle.evolution.num_classes
+        self._evolution = oracle.evolution
+        if isinstance(hypermodel, ProxyTraining):
+            _check_clips(hypermodel, oracle)
         self.latency_seconds = latency_seconds
         self.inherit = inherit
         self.trial_seconds = trial_seconds
@@ -340,12 +342,12 @@ class ArchitectureTuner(keras_tuner.Tuner):
 
     def _measure(self, model: keras.Model, hp: keras_tuner.HyperParameters) -> None:
         genotype = genotypes.from_json(hp.values[GENOTYPE])
-        measured = genotype.cost(self.num_classes)
+        measured = self._evolution.cost(genotype)
         if self.latency_seconds is not None:
             latency = cost.latency_ms(model, seconds=self.latency_seconds)
             measured = dataclasses.replace(measured, latency_ms=latency)
         self._details.update(dataclasses.asdict(measured))
-        violations = self.budget.violations(measured)
+        violations = self._evolution.budget.violations(measured)
         if violations:
             self._details["violations"] = violations
             raise OverBudget
@@ -358,6 +360,12 @@ class ArchitectureTuner(keras_tuner.Tuner):
             part: known.get(part, 0) + (weight - known.get(part, 0)) / done
             for part, weight in feedback.items()
         }
+
+
+def _check_clips(training: ProxyTraining, oracle: EvolutionOracle) -> None:
+    asked, trained = oracle.evolution.clip_spec, training.clip_spec
+    rule = f"{asked}, as the oracle has it"
+    check(trained == asked, "ProxyTraining.clip_spec", rule, trained)
 
 
 def _inherited(model: keras.Model, path: str) -> float:

@@ -7,9 +7,10 @@ from zoo import cost, registry, training
 class Sketch(keras.Model):
     """Stands for a network where only its cost on paper is needed."""
 
-    def __init__(self, genotype, num_classes):
+    def __init__(self, genotype, clip_shape, num_classes):
         super().__init__()
-        self.genotype, self.num_classes = genotype, num_classes
+        self.genotype, self.clip_shape = genotype, clip_shape
+        self.num_classes = num_classes
 
     def save_weights(self, path, **_):
         pass

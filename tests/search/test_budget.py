@@ -12,6 +12,10 @@ COST = Cost(parameters=1000, macs=4_000_000, activation_bytes=500)
 SPACE = TinyVideoSpace(frames=(1, 2), sizes=(16, 32), blocks=(1, 2), filters=(8, 16))
 
 
+def on_paper(genotype):
+    return genotype.cost(5)
+
+
 def test_violations_are_relative_excesses_over_the_broken_limits():
     limits = Budget(parameters=800, macs=4_000_000, memory=3500, batch_size=4)
     assert limits.violations(COST) == {"parameters": 0.25, "memory": 3.0}
@@ -51,13 +55,13 @@ def test_a_measured_latency_counts_for_more_than_its_least_value():
 def test_sampling_gives_only_what_keeps_the_budget():
     limits, rng = Budget(macs=1e5), random.Random(0)
     for _ in range(5):
-        genotype = limits.sample(lambda: SPACE.sample(rng), num_classes=5)
+        genotype = limits.sample(lambda: SPACE.sample(rng), on_paper)
         assert genotype.cost(5).macs <= 1e5
 
 
 def test_sampling_gives_nothing_where_all_that_keeps_the_budget_is_refused(monkeypatch):
     monkeypatch.setattr(budget, "SAMPLES", 20)
-    found = Budget().sample(lambda: FOUND["tvn_mobile1"], 5, accept=lambda genotype: 0)
+    found = Budget().sample(lambda: FOUND["tvn_mobile1"], on_paper, lambda genotype: 0)
     assert found is None
 
 
@@ -72,7 +76,7 @@ def test_a_budget_nothing_meets_reports_the_smallest_of_each(monkeypatch):
 
     limits = Budget(parameters=10, macs=7, latency_ms=0.5, macs_per_second=1e3)
     with pytest.raises(ValueError, match="`budget` must be") as error:
-        limits.sample(draw, num_classes=5)
+        limits.sample(draw, on_paper)
     smallest = min(genotype.cost(5).parameters for genotype in seen)
     assert len(seen) == 30
     assert f"parameters {smallest:,.4g} (limit 10)" in str(error.value)
@@ -98,7 +102,7 @@ def test_long_drawing_tells_how_far_it_is(monkeypatch, capsys):
     monkeypatch.setattr(budget, "SAMPLES", 30)
     monkeypatch.setattr(budget.time, "monotonic", lambda: next(clock))
     with pytest.raises(ValueError, match="`budget` must be"):
-        Budget(parameters=1).sample(lambda: FOUND["tvn_mobile1"], 5)
+        Budget(parameters=1).sample(lambda: FOUND["tvn_mobile1"], on_paper)
     lines = capsys.readouterr().err.splitlines()
     text = "drawn 11 of 30 networks, none new and within the budget yet"
     assert lines[0] == text

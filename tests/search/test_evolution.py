@@ -10,7 +10,7 @@ from search.evolution import Evolution, Exhausted
 from search.ledger import Ledger, trial_id
 from search.selection import Constant, Tournament, drop_worst
 from zoo import genotypes
-from zoo.genotypes.base import Cost, Genotype
+from zoo.genotypes.base import ClipSpec, Cost, Genotype
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +121,24 @@ def test_what_breaks_the_budget_on_paper_is_not_proposed():
     assert max(map(value, proposals)) <= 30_000
 
 
+def test_the_budget_is_kept_with_the_clips_that_networks_train_on(monkeypatch):
+    def cost(self, num_classes, input_shape=None):
+        return Cost(self.value * (input_shape or [1])[0], num_classes, 0)
+
+    monkeypatch.setattr(Number, "cost", cost)
+    clip_spec = ClipSpec(frames=3, rate=1.0, height=8, width=8)
+    engine = evolution(budget=Budget(parameters=30_000), clip_spec=clip_spec)
+    proposals, _ = run(engine, 12)
+    assert {p.parent is None for p in proposals} == {True, False}
+    assert max(map(value, proposals)) <= 10_000
+
+
+def test_other_clips_make_another_search():
+    clip_spec = ClipSpec(frames=3, rate=1.0, height=8, width=8)
+    assert evolution().identity()["clip_spec"] is None
+    assert evolution(clip_spec=clip_spec).identity()["clip_spec"] == repr(clip_spec)
+
+
 def test_nothing_is_proposed_twice_until_all_is_tried(monkeypatch):
     monkeypatch.setattr("search.budget.SAMPLES", 200)
     engine = evolution(budget=Budget(parameters=5000), selector=None)
@@ -150,7 +168,12 @@ def test_ordinary_values_make_two_candidates_of_one_network():
 
 @pytest.mark.parametrize(
     "bad",
-    [{"seed": -1}, {"population_size": 0}, {"duplicates": "twice"}],
+    [
+        {"seed": -1},
+        {"population_size": 0},
+        {"duplicates": "twice"},
+        {"clip_spec": (32, 176, 176)},
+    ],
 )
 def test_bad_settings_are_refused(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):

@@ -8,7 +8,7 @@ from search.budget import Budget
 from search.evolution import Evolution
 from search.ledger import GENOTYPE
 from search.spaces.tiny_video import TinyVideoSpace
-from zoo.genotypes import FOUND, from_json
+from zoo.genotypes import FOUND, ClipSpec, from_json
 
 WHOLE = TinyVideoSpace()
 
@@ -98,6 +98,19 @@ def test_a_genotype_above_the_budget_is_refused():
         ValueError, match=r"within the budget.*tvn1.*parameters by \d+%"
     ):
         initial.resolve(["tvn1"], small)
+
+
+def test_the_budget_is_kept_with_the_clips_of_the_search(tmp_path):
+    folder, texts = earlier(tmp_path)
+    clip_spec = ClipSpec(frames=64, rate=8.0, height=128, width=128)
+    costs = {from_json(text).cost(5).macs: text for text in texts if text != texts[2]}
+    file, budget = tmp_path / "smallest.json", Budget(macs=min(costs))
+    file.write_text(costs[min(costs)])
+    large = evolution(budget=budget, clip_spec=clip_spec)
+    for item in (str(file), str(folder)):
+        assert initial.resolve([item], evolution(budget=budget))
+        with pytest.raises(ValueError, match="within the budget"):
+            initial.resolve([item], large)
 
 
 def test_a_search_begins_with_them_and_with_no_others(tmp_path):

@@ -12,6 +12,7 @@ from keras_tuner.src.engine import tuner_utils
 
 from search.proxy import ProxyTraining
 from zoo import training
+from zoo.genotypes import ClipSpec
 from zoo.training import Recipe
 
 RECIPE = Recipe(steps=6, batch_size=4, learning_rate=0.05, warmup_steps=2)
@@ -170,6 +171,20 @@ def test_the_seed_and_the_limit_reach_the_clips():
         for limit in (1, 4, None)
     ]
     assert losses[0] == losses[1] != losses[2]
+
+
+@pytest.mark.model
+def test_other_clips_than_the_genotypes_are_trained_and_scored_on():
+    class Clips(ArrayClips):
+        def _batches(self, spec, split, *args):
+            specs.append((split, spec))
+            return super()._batches(spec, split, *args)
+
+    specs, clip_spec = [], ClipSpec(frames=4, rate=8.0, height=24, width=20)
+    model, scores = train(clips=Clips(), clip_spec=clip_spec)
+    assert model.input_shape[1:] == clip_spec.shape
+    assert specs == [("train", clip_spec), ("validation", clip_spec)]
+    assert scores["fitness"] >= 0
 
 
 @pytest.mark.model

@@ -1,3 +1,4 @@
+import csv
 import functools
 import json
 import os
@@ -13,6 +14,7 @@ from search.random_search import RandomOracle
 from search.spaces.tiny_video import TinyVideoSpace
 from search.tournament import TournamentOracle
 from zoo import cost, genotypes, registry, training
+from zoo.genotypes import ClipSpec
 from zoo.training import Recipe
 
 pytestmark = pytest.mark.usefixtures("instant")
@@ -21,6 +23,7 @@ SPACE = TinyVideoSpace(
     frames=(2, 3), sizes=(16, 16), blocks=(1, 2), repeats=(1, 1), filters=(8, 16)
 )
 RECIPE = Recipe(steps=3, batch_size=4, learning_rate=0.05, warmup_steps=0)
+CLIP = ClipSpec(frames=4, rate=8.0, height=24, width=32)
 
 
 class Clips:
@@ -95,6 +98,7 @@ def test_more_trials_prolong_a_search(tmp_path, capsys):
         ({"method": RandomOracle}, "method TournamentOracle, not RandomOracle"),
         ({"recipe": Recipe(4, 4, 0.05, 0)}, "recipe Recipe(steps=3"),
         ({"options": {"dropout": 0.1}}, "'dropout': 0.1"),
+        ({"clip_spec": CLIP}, "clip_spec None, not ClipSpec(frames=4"),
     ],
 )
 def test_the_workdir_of_another_search_is_refused(tmp_path, change, named):
@@ -116,14 +120,45 @@ def test_a_seed_of_its_own_takes_the_place_of_the_methods(tmp_path):
 def test_options_reach_the_networks(tmp_path, monkeypatch):
     given = []
 
-    def build(genotype, **options):
-        given.append(options)
+    def build(genotype, *shape_and_classes, **options):
+        given.append((*shape_and_classes, options))
         raise OSError("enough")
 
     monkeypatch.setattr(registry, "build", build)
     with pytest.raises(ValueError, match="enough"):
         search(tmp_path, options={"dropout": 0.1}, max_crashes=1)
-    assert given == [{"num_classes": 2, "dropout": 0.1}]
+    assert given == [(None, 2, {"dropout": 0.1})]
+
+
+@pytest.mark.parametrize("given", ["to the search", "to the method"])
+def test_networks_are_built_trained_scored_and_counted_on_other_clips(
+    tmp_path, monkeypatch, given
+):
+    seen = []
+    plain_fit, plain_scorer = training.fit, training.scorer
+
+    def fit(model, clips, spec, *args, **options):
+        seen.append((model.clip_shape, spec))
+        return plain_fit(model, clips, spec, *args, **options)
+
+    def scorer(model, clips, spec, *args):
+        seen.append((model.clip_shape, spec))
+        return plain_scorer(model, clips, spec, *args)
+
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(training, "scorer", scorer)
+    options = {"clip_spec": CLIP}
+    if given == "to the method":
+        search(tmp_path, **options)
+    else:
+        search(tmp_path, options=options)
+    assert seen == [(CLIP.shape, CLIP)] * 6
+    rows = [*csv.DictReader((tmp_path / "history.csv").read_text().splitlines())]
+    for row in rows:
+        cost = genotypes.from_json(row["genotype"]).cost(2, CLIP.shape)
+        assert int(row["macs"]) == cost.macs
+    identity = json.loads((tmp_path / "search.json").read_text())["search"]
+    assert identity["clip_spec"] == repr(CLIP)
 
 
 def test_one_class_is_refused(tmp_path):

@@ -13,7 +13,7 @@ from search.stopping import Halving
 from search.tournament import TournamentOracle
 from search.tuner import ArchitectureTuner
 from zoo import genotypes, registry, training
-from zoo.genotypes import TinyVideoGenotype
+from zoo.genotypes import ClipSpec, TinyVideoGenotype
 from zoo.training import Recipe
 
 SPACE = TinyVideoSpace(
@@ -44,14 +44,14 @@ class Blinks:
                 yield clip, labels, [f"{step}/{i}" for i in range(batch_size)]
 
 
-def tuner(folder, max_trials=3, budget=None, engine=(), **arguments):
+def tuner(folder, max_trials=3, budget=None, engine=(), training=None, **arguments):
     engine = {"max_trials": max_trials, **dict(engine)}
     oracle = TournamentOracle(
         SPACE, 2, budget, population_size=2, sample_size=2, **engine
     )
     return ArchitectureTuner(
         oracle,
-        ProxyTraining(2, RECIPE),
+        training or ProxyTraining(2, RECIPE),
         directory=str(folder.parent),
         project_name=folder.name,
         **{"latency_seconds": 0, **arguments},
@@ -78,6 +78,14 @@ def test_a_search_leaves_its_files(tmp_path, instant, capsys):
     assert (tmp_path / "best.json").read_text() == winner["genotype"] + "\n"
     kept = {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert kept == {"journal.jsonl", "history.csv", "best.json"}
+
+
+def test_the_oracle_and_the_training_have_the_same_clips(tmp_path):
+    clip_spec = ClipSpec(frames=4, rate=8.0, height=16, width=16)
+    training = ProxyTraining(2, RECIPE, clip_spec=clip_spec)
+    with pytest.raises(ValueError, match="clip_spec` must be None, as the oracle"):
+        tuner(tmp_path, training=training)
+    tuner(tmp_path, training=training, engine={"clip_spec": clip_spec})
 
 
 def test_over_budget_networks_are_not_trained(tmp_path, instant, monkeypatch):
