@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.layers.gaussian import InflatedTGM
+
 
 def check_layer(layer, inputs, output_shape):
     """Config round trip, symbolic = real shape, bfloat16, and every weight trains."""
@@ -78,8 +80,10 @@ def fill(model: keras.Model) -> None:
             fan_in = np.prod(shape[:fan_axes])
             scale = np.sqrt(12) * np.sqrt(2 / fan_in)
             _assign(layer.kernel, scale * uniform(int(np.prod(shape)), 0))
-            if layer.use_bias:
+            if getattr(layer, "use_bias", False):
                 _assign(layer.bias, 0.1 * uniform(layer.bias.shape[0], 5))
+        if isinstance(layer, InflatedTGM) and layer.kernel_size[0] > 1:
+            _fill_mixture(layer)
 
 
 def _fill_norm(layer) -> None:
@@ -88,6 +92,13 @@ def _fill_norm(layer) -> None:
     _assign(layer.beta, 0.2 * uniform(count, 2))
     _assign(layer.moving_mean, 0.2 * uniform(count, 3))
     _assign(layer.moving_variance, 1 + 0.4 * uniform(count, 4))
+
+
+def _fill_mixture(layer) -> None:
+    _assign(layer.centre, 2 * uniform(layer.gaussians, 8))
+    _assign(layer.width, uniform(layer.gaussians, 9))
+    shape = layer.mixture_logits.shape
+    _assign(layer.mixture_logits, 2 * uniform(int(np.prod(shape)), 10))
 
 
 def _assign(weight, values: np.ndarray) -> None:
