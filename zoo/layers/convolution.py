@@ -11,8 +11,18 @@ from keras import ops
 from zoo.layers.folding import OverSpace, OverTime
 
 
+class _Conv(keras.layers.Conv2D):
+    def convolution_op(self, inputs, kernel):
+        if self.kernel_size != (1, 1) or self.strides == (1, 1):
+            return super().convolution_op(inputs, kernel)
+        # The same, and safe: TensorFlow 2.21's gradient of a strided 1x1 convolution
+        # of few channels (48x48x3, stride 2, oneDNN) writes beyond its memory.
+        rows, columns = self.strides
+        return ops.conv(inputs[:, ::rows, ::columns], kernel, padding=self.padding)
+
+
 @keras.saving.register_keras_serializable(package="zoo")
-class SpatialConv(OverSpace, keras.layers.Conv2D):
+class SpatialConv(OverSpace, _Conv):
     """Convolves each frame: `Conv2D` on (batch * time, height, width, channels).
 
     Equal to a `Conv3D` of kernel (1, k, k).
@@ -25,14 +35,6 @@ class SpatialConv(OverSpace, keras.layers.Conv2D):
         kernel_size: Pixels a side.
         **kwargs: As for `keras.layers.Conv2D`.
     """
-
-    def convolution_op(self, inputs, kernel):
-        if self.kernel_size != (1, 1) or self.strides == (1, 1):
-            return super().convolution_op(inputs, kernel)
-        # The same, and safe: TensorFlow 2.21's gradient of a strided 1x1 convolution
-        # of few channels (48x48x3, stride 2, oneDNN) writes beyond its memory.
-        rows, columns = self.strides
-        return ops.conv(inputs[:, ::rows, ::columns], kernel, padding=self.padding)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -48,7 +50,7 @@ class SpatialDepthwiseConv(OverSpace, keras.layers.DepthwiseConv2D):
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class TemporalConv(OverTime, keras.layers.Conv2D):
+class TemporalConv(OverTime, _Conv):
     """Convolves over time: `Conv2D` of kernel (k, 1) on (time, height * width).
 
     Equal to a `Conv3D` of kernel (k, 1, 1).

@@ -31,6 +31,13 @@ def test_a_strided_pointwise_conv_is_a_flat_conv3d(stride):
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_a_strided_temporal_conv_of_one_frame_reads_every_other():
+    layer = TemporalConv(7, 1, 2, padding="same", use_bias=False)
+    outputs = layer(CLIP)
+    expected = ops.matmul(CLIP[:, ::2], layer.kernel[0, 0])
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2)])
 def test_temporal_conv_is_a_conv3d_over_time(stride, dilation):
     layer = TemporalConv(7, 3, stride, dilation, padding="same")
