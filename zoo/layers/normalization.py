@@ -50,3 +50,20 @@ class BatchNorm(keras.layers.BatchNormalization):
         # the population's.
         count = tf.cast(tf.size(inputs) / tf.size(mean), "float32")
         return tf.reshape(outputs, shape), mean, variance * (count - 1) / count
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class FixedBatchNorm(BatchNorm):
+    """`BatchNorm` that uses its moving statistics in training, too, and keeps them.
+
+    Its scale and shift train. A layer, as `training=True` of a whole network replaces
+    the `training=False` of a call within.
+
+    Input: `(batch, ..., channels)`; output the same.
+
+    Args:
+        **kwargs: As for `BatchNorm`.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs, training=False, mask=mask)

@@ -4,7 +4,7 @@ import pytest
 from helpers import check_layer, known_clip
 from keras import ops
 
-from zoo.layers.normalization import BatchNorm
+from zoo.layers.normalization import BatchNorm, FixedBatchNorm
 
 CLIP = 1 + 3 * known_clip((2, 3, 4, 5, 6))
 
@@ -46,3 +46,20 @@ def test_a_frozen_norm_does_not_move():
 
 def test_contract():
     check_layer(BatchNorm(momentum=0.9), CLIP, CLIP.shape)
+
+
+def test_fixed_statistics_stay_while_scale_and_shift_train():
+    _, gamma, beta, mean, variance = trained(FixedBatchNorm)
+    np.testing.assert_array_equal(mean, np.zeros(6))
+    np.testing.assert_array_equal(variance, np.ones(6))
+    assert not np.isclose(gamma, np.linspace(0.5, 2, 6)).any()
+    assert not np.isclose(beta, np.linspace(-1, 1, 6)).any()
+
+
+def test_fixed_statistics_are_those_of_inference():
+    layer = FixedBatchNorm(epsilon=1e-5)
+    layer.build(CLIP.shape)
+    layer.moving_mean.assign(np.arange(6))
+    expected = (CLIP - np.arange(6)) / np.sqrt(1 + 1e-5)
+    np.testing.assert_allclose(layer(CLIP, training=True), expected, rtol=1e-5)
+    check_layer(layer, CLIP, CLIP.shape)
