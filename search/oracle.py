@@ -2,30 +2,22 @@
 
 import difflib
 import functools
-import hashlib
 import inspect
-import threading
 import time
-import warnings
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from search import journal, ordinary, verdict
-from search.budget import Budget
-from search.dispatcher import Dispatcher
-from search.evolution import Evolution, described
-from search.history import Record, best
+from search import ordinary, verdict
+from search.evolution import Evolution
+from search.journaled import JournaledOracle
 from search.ledger import (
     ATTEMPT,
     DETAILS,
     GENOTYPE,
-    PARENT,
     SEARCH,
     SEED,
-    Ledger,
     ordinary_values,
 )
 from search.messages import HEARTBEAT, RELEASE, bare_trial, guarded
@@ -37,7 +29,7 @@ OBJECTIVE = "fitness"
 GONE_SECONDS = 10  # After which a silent tuner without a trial counts as gone.
 
 
-class EvolutionOracle(keras_tuner.Oracle):
+class EvolutionOracle(JournaledOracle):
     """Lets keras-tuner run an evolution, and keeps all that happens in a journal.
 
     Everything it knows can be rebuilt from `journal.jsonl`, so a search that was
@@ -93,7 +85,18 @@ class EvolutionOracle(keras_tuner.Oracle):
         check(lease_seconds > 0, "lease_seconds", "above 0", lease_seconds)
         slots = hyperparameters or keras_tuner.HyperParameters()
         slots.Fixed(GENOTYPE, "")
+        dispatch = {
+            "initial": initial,
+            "stopping": stopping,
+            "max_trials": max_trials,
+            "max_crashes": max_crashes,
+            "max_attempts": max_attempts,
+            "max_retries": max_retries_per_trial,
+        }
         super().__init__(
+            evolution,
+            archive,
+            dispatch,
             objective=verdict.as_objective(objective),
             max_trials=max_trials,
             hyperparameters=slots,
@@ -102,26 +105,11 @@ class EvolutionOracle(keras_tuner.Oracle):
             seed=evolution.seed + 1,  # keras-tuner reads 0 as none.
             max_retries_per_trial=max_retries_per_trial,
         )
-        self.dispatcher = Dispatcher(
-            evolution,
-            self._happen,
-            initial,
-            stopping,
-            max_trials,
-            max_crashes,
-            max_attempts,
-            max_retries_per_trial,
-        )
-        self.evolution = evolution
-        self.archive = archive
         self.lease_seconds = lease_seconds
         self.distributed = False  # Whether the workers are other processes.
         self.failure: Exception | None = None  # What it could not go on after.
-        self.listeners: list[Callable[[Record], None]] = []
         self.verbose = 0
         self._tuners: dict[str, float] = {}  # When each was heard of last.
-        self._read = 0  # Bytes of the journal that are known.
-        self._lock = threading.RLock()
 
     def _refuse(self, unknown: dict) -> None:
         """Raises ValueError for settings that neither the engine nor its method has."""
@@ -132,54 +120,32 @@ class EvolutionOracle(keras_tuner.Oracle):
             near = difflib.get_close_matches(name, known) or sorted(known)
             check(False, type(self).__name__, f"given settings such as {near}", name)
 
-    @property
-    def budget(self) -> Budget:
-        """What networks may cost."""
-        return self.evolution.budget
+    def open(self) -> None:
+        """Begins, or goes on, to give out trials.
 
-    @property
-    def stop_reason(self) -> str | None:
-        """Why the search ended before its last trial."""
-        return self.dispatcher.stop_reason
-
-    @property
-    def journal_path(self) -> Path:
-        """Where the events are kept."""
-        return Path(self._project_dir, journal.NAME)
-
-    def identity(self) -> dict[str, object]:
-        """What makes two searches the same but for their number of trials."""
-        return {
-            "method": type(self).__name__,
-            **self.evolution.identity(),
-            "objective": f"{self.objective.direction} {self.objective.name}",
-            "stopping": described(self.dispatcher.stopping),
-        }
-
-    @functools.cached_property
-    def token(self) -> str:
-        """Tells searches apart, but not machines, whose budgets may differ."""
-        identity = {k: v for k, v in self.identity().items() if k != "budget"}
-        return hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
-
-    def records(self) -> list[Record]:
-        """The trials that ended, in that order."""
+        Raises:
+            ValueError: Another process searches in the folder, or what the search is
+                to begin with is not of its space or its budget.
+        """
         with self._lock:
-            return list(self.dispatcher.ledger.ended)
+            if self.dispatcher.is_open:
+                return
+            if self._written() != self._read:  # Another process was there.
+                self.reload()
+            if self.distributed:
+                self.dispatcher.leases.seconds = self.lease_seconds
+            self.failure, self.dispatcher.max_trials = None, self.max_trials
+            space = self.hyperparameters.get_config()["space"]
+            self.dispatcher.open(self.journal_path, self.identity(), space)
+            self.dispatcher.go_on(self.distributed)
+            names = {lease.tuner for lease in self.dispatcher.leases}
+            self._tuners = dict.fromkeys(names, time.monotonic())
 
-    def living(self) -> set[str]:
-        """Trials that are, or are just becoming, somebody's parents."""
+    def close(self) -> None:
+        """Leaves the folder to whoever goes on with the search."""
         with self._lock:
-            ledger = self.dispatcher.ledger
-            unended = [entry.values for entry in ledger.unended().values()]
-            parents = {values[PARENT] for values in unended if PARENT in values}
-            alive = ledger.population if self.evolution.selector else ()
-            return parents | {record.trial for record in alive}
-
-    def finished(self) -> bool:
-        """Whether no trial is left to run or to wait for."""
-        with self._lock:
-            return self.dispatcher.finished()
+            self.dispatcher.close()
+            self._read = self._written()
 
     def forsaken(self) -> bool:
         """Whether no worker is left that would ask for a trial."""
@@ -245,133 +211,11 @@ class EvolutionOracle(keras_tuner.Oracle):
         self.failure, self.dispatcher.aborted = error, True
         self.dispatcher.stop_reason = f"{type(error).__name__}: {error}"
 
-    def get_space(self) -> keras_tuner.HyperParameters:
-        """The hyperparameters; a genotype to build is among the values."""
-        space = super().get_space()
-        space.values[GENOTYPE] = self._example
-        return space
-
     def update_space(self, hyperparameters: keras_tuner.HyperParameters) -> None:
         with self._lock:
             refusal = self._learn_space(hyperparameters)
         if refusal:
             raise ValueError(refusal)
-
-    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
-        ranked = best(self.records(), num_trials)
-        return [self.trials[record.trial] for record in ranked]
-
-    def remaining_trials(self) -> int:
-        return self.max_trials - len(self.dispatcher.ledger.ended)
-
-    def save(self) -> None:
-        """Does nothing: each event is in the journal when it has happened."""
-
-    def reload(self) -> None:
-        """Rebuilds the search from its journal, where there is one.
-
-        Raises:
-            ValueError: It is the journal of another search, or damaged.
-        """
-        if not self.journal_path.exists():
-            return
-        self._read = self.journal_path.stat().st_size
-        self.dispatcher.ledger = Ledger(self.evolution.join)
-        self.trials, self.start_order, self.end_order = {}, [], []
-        if self.archive:  # Else early trials would be told the volume of late ones.
-            self.archive = Archive(self.archive.objectives, self.archive.reference)
-        for event in journal.read(self.journal_path):
-            self._take(event)
-        self._check_identity(self.dispatcher.ledger.identity)
-
-    def open(self) -> None:
-        """Begins, or goes on, to give out trials.
-
-        Raises:
-            ValueError: Another process searches in the folder, or what the search is
-                to begin with is not of its space or its budget.
-        """
-        with self._lock:
-            if self.dispatcher.is_open:
-                return
-            if self._written() != self._read:  # Another process was there.
-                self.reload()
-            if self.distributed:
-                self.dispatcher.leases.seconds = self.lease_seconds
-            self.failure, self.dispatcher.max_trials = None, self.max_trials
-            space = self.hyperparameters.get_config()["space"]
-            self.dispatcher.open(self.journal_path, self.identity(), space)
-            self.dispatcher.go_on(self.distributed)
-            names = {lease.tuner for lease in self.dispatcher.leases}
-            self._tuners = dict.fromkeys(names, time.monotonic())
-
-    def close(self) -> None:
-        """Leaves the folder to whoever goes on with the search."""
-        with self._lock:
-            self.dispatcher.close()
-            self._read = self._written()
-
-    @functools.cached_property
-    def _example(self) -> str:
-        """Some genotype of the space."""
-        entries = self.dispatcher.ledger.entries
-        if entries:
-            return entries[0].values[GENOTYPE]
-        return self.evolution.propose(Ledger()).genotype
-
-    def _written(self) -> int:
-        """Bytes of the journal."""
-        path = self.journal_path
-        return path.stat().st_size if path.exists() else 0
-
-    def _check_identity(self, known: dict) -> None:
-        for name, value in self.identity().items():
-            if known and known.get(name) != value:
-                raise ValueError(
-                    "`directory` must be new, or of the same search. Got: "
-                    f"{str(self.journal_path.parent)!r}, of a search with {name} "
-                    f"{known.get(name)!s:.200}, not {value!s:.200}"
-                )
-
-    def _happen(self, event: dict) -> Record | None:
-        """Lets an event happen now, and tells of a trial that it ended."""
-        record = self._take(event)
-        for listener in self.listeners if record else ():
-            try:
-                listener(record)
-            except Exception as error:  # What is shown must not end what is done.
-                text = f"trial {record.trial}: {type(error).__name__}: {error}"
-                warnings.warn(text, stacklevel=2)
-        return record
-
-    def _take(self, event: dict) -> Record | None:
-        """Lets an event happen, now or again."""
-        record = self.dispatcher.ledger.apply(event)
-        if event["event"] == "propose":
-            hyperparameters = self.hyperparameters.copy()
-            hyperparameters.values = dict(event["values"])
-            self.trials[event["trial"]] = Trial(hyperparameters, event["trial"])
-            self.start_order.append(event["trial"])
-        elif event["event"] in ("search", "space"):
-            config = {"space": event["space"], "values": {}}
-            self.hyperparameters = keras_tuner.HyperParameters.from_config(config)
-        elif record is not None:
-            self._file(record)
-        return record
-
-    def _file(self, record: Record) -> None:
-        """Shows keras-tuner how a trial ended."""
-        trial, failed = self.trials[record.trial], record.status == "failed"
-        trial.status = TrialStatus.FAILED if failed else TrialStatus.COMPLETED
-        trial.message = record.details.get("error")
-        trial.hyperparameters.values |= record.hyperparameters
-        if record.fitness is not None:
-            sign = 1 if self.objective.direction == "max" else -1
-            trial.score = sign * record.fitness
-        self.end_order.append(record.trial)
-        if self.archive:
-            self.archive.add(record)
-            record.details["hypervolume"] = self.archive.hypervolume()
 
     def _prepared(self, trial_id: str) -> Trial:
         """A trial as its worker gets it."""

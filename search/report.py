@@ -141,7 +141,7 @@ def _drawing(record: Record, other: Record | None) -> str:
     genotype, partner = _genotype(record), other and _genotype(other)
     if genotype is None:
         return f"<pre>{html.escape(record.genotype)}</pre>"
-    return f'<div class="scroll">{drawing.draw(genotype, partner)}</div>'
+    return f'<div class="scroll">{drawing.draw(genotype, other=partner)}</div>'
 
 
 def _genotype(record: Record) -> Genotype | None:

@@ -4,39 +4,33 @@ import contextlib
 import copy
 import dataclasses
 import io
-import json
 import math
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
 import keras_tuner
-from keras_tuner.engine.trial import Trial, TrialStatus
-from keras_tuner.errors import FailedTrialError, FatalError, FatalTypeError
+from keras_tuner.errors import FailedTrialError, FatalTypeError
 from keras_tuner.src.distribute.utils import has_chief_oracle, is_chief_oracle
-from keras_tuner.src.engine import tuner_utils
 
 from search import inheritance, journal, network, progress
-from search.failures import Abandoned, OverBudget, OverTime, bounded, failure
-from search.heartbeat import Heartbeat
+from search.failures import OverBudget
 from search.history import HistoryFiles
 from search.hparams import HParamsFiles
-from search.ledger import ATTEMPT, DETAILS, GENOTYPE, PARENT, RUNGS, SEARCH, SEED
-from search.messages import RELEASE
+from search.ledger import GENOTYPE, PARENT, SEED
 from search.oracle import EvolutionOracle
 from search.proxy import ProxyTraining
 from search.storage import Checkpoints
+from search.trial_loop import TrialLoop
 from zoo import cost, genotypes, registry
 from zoo.files import write_json
 from zoo.genotypes.base import check, check_whole
 
 UNTITLED = "untitled_project"  # As keras-tuner calls what has no name.
-IDLE = (0.05, 2.0)  # First and longest pause, in seconds, of a worker without a trial.
 
 
-class ArchitectureTuner(keras_tuner.Tuner):
+class ArchitectureTuner(TrialLoop):
     """Trains the networks that an oracle proposes and tells it what they are worth.
 
     A keras-tuner like any other, but that what a hypermodel builds is given by a
@@ -90,12 +84,6 @@ class ArchitectureTuner(keras_tuner.Tuner):
             _check_clips(hypermodel, oracle)
         self.latency_seconds = latency_seconds
         self.inherit = inherit
-        self.trial_seconds = trial_seconds
-        self.stall_seconds = stall_seconds
-        self.trials_per_process = trials_per_process
-        self.paused = False
-        self._token = oracle.token
-        self._beat_seconds = oracle.lease_seconds / 4
         oracle.distributed = has_chief_oracle()
         needed = oracle.archive.objectives if oracle.archive else ()
         if "latency_ms" in needed:
@@ -109,6 +97,9 @@ class ArchitectureTuner(keras_tuner.Tuner):
             super().__init__(
                 oracle,
                 hypermodel,
+                trial_seconds,
+                stall_seconds,
+                trials_per_process,
                 directory=directory,
                 project_name=project_name,
                 executions_per_trial=executions_per_trial,
@@ -148,14 +139,6 @@ class ArchitectureTuner(keras_tuner.Tuner):
         if self.oracle.failure:
             raise self.oracle.failure
 
-    def run_trial(self, trial: Trial, *fit_args, **fit_kwargs) -> dict[str, float]:
-        results = super().run_trial(trial, *fit_args, **fit_kwargs)
-        tuner_utils.validate_trial_results(
-            results, self.oracle.objective, "HyperModel.fit()"
-        )
-        metrics = tuner_utils.convert_to_metrics_dict(results, self.oracle.objective)
-        return {name: float(value) for name, value in metrics.items()}
-
     def save(self) -> None:
         """Does nothing: the journal is written as things happen."""
 
@@ -163,32 +146,6 @@ class ArchitectureTuner(keras_tuner.Tuner):
         """Goes on where the journal ends."""
         if not self._is_worker():
             self.oracle.reload()
-
-    def on_batch_end(self, trial, model, batch, logs=None):
-        if self._beat is not None:
-            self._beat.touch()
-            if self._beat.lost:
-                raise Abandoned
-        spent = time.monotonic() - self._start
-        if self.trial_seconds is not None and spent > self.trial_seconds:
-            raise OverTime(f"its training took more than {self.trial_seconds:g} s")
-
-    def on_epoch_end(self, trial, model, epoch, logs=None):
-        """Asks the oracle whether a training that was scored is hopeless.
-
-        The first epochs are the rungs of the oracle's `stopping`, one each.
-        """
-        objective, values = self.oracle.objective, trial.hyperparameters.values
-        rungs = json.loads(values.get(RUNGS, "[]"))
-        if epoch >= len(rungs) or not objective.has_value(logs):
-            return
-        report = {
-            objective.name: float(objective.get_value(logs)),
-            ATTEMPT: float(values[ATTEMPT]),
-        }
-        answer = self.oracle.update_trial(trial.trial_id, report, step=epoch + 1)
-        if answer.status == TrialStatus.STOPPED:
-            model.stop_training = True
 
     def _get_tuner_fname(self):
         # What keras-tuner looks for to know that there is something to reload.
@@ -236,85 +193,6 @@ class ArchitectureTuner(keras_tuner.Tuner):
             table.close()
             for listener in listeners:
                 self.oracle.listeners.remove(listener)
-
-    def _work(self, *fit_args, **fit_kwargs) -> None:
-        """Runs one trial after another, as keras-tuner does, but rests when idle."""
-        self.paused, ended, pause = False, 0, IDLE[0]
-        self.on_search_begin()
-        while True:
-            self.pre_create_trial()
-            trial = self.oracle.create_trial(self.tuner_id)
-            if trial.status == TrialStatus.STOPPED:
-                break
-            if trial.status == TrialStatus.IDLE:
-                time.sleep(pause)
-                pause = min(2 * pause, IDLE[1])
-                continue
-            pause = IDLE[0]
-            self.on_trial_begin(trial)
-            self._run(trial, *fit_args, **fit_kwargs)
-            ended += 1
-            if ended == self.trials_per_process and self._more_to_do():
-                self.paused = True
-                break
-        self.on_search_end()
-
-    def _more_to_do(self) -> bool:
-        return self._is_worker() or not self.oracle.finished()
-
-    def _run(self, trial: Trial, *fit_args, **fit_kwargs) -> None:
-        """One trial, whatever happens in it."""
-        self._check_search(trial)
-        values, details = trial.hyperparameters.values, {}
-        self._details, self._start = details, time.monotonic()
-        attempt = int(values[ATTEMPT])
-        try:
-            with self._beating(trial.trial_id, attempt):
-                metrics = self.run_trial(trial, *fit_args, **fit_kwargs)
-            details["metrics"] = metrics
-            trial.status = TrialStatus.COMPLETED
-        except OverBudget:
-            trial.status = TrialStatus.COMPLETED
-        except Abandoned:
-            return
-        except BaseException as error:
-            if not isinstance(error, Exception) or isinstance(error, FatalError):
-                self._give_back(trial.trial_id, attempt)
-                raise
-            trial.status = TrialStatus.FAILED
-            details |= failure(error)
-        finally:
-            keras.backend.clear_session()  # Collects the garbage, too.
-        details["seconds"] = round(time.monotonic() - self._start, 2)
-        details["worker"] = self.tuner_id
-        values[DETAILS] = bounded(details)
-        self.on_trial_end(trial)
-
-    def _give_back(self, trial: str, attempt: int) -> None:
-        """Frees a trial at once, where the chief can be reached at once."""
-        if self._is_worker():
-            self.oracle.hurry()
-        with contextlib.suppress(Exception):  # Another is on its way to the user.
-            self.oracle.update_trial(trial, {RELEASE: float(attempt)})
-
-    def _check_search(self, trial: Trial) -> None:
-        token = trial.hyperparameters.values.get(SEARCH, self._token)
-        if token != self._token:
-            self._give_back(trial.trial_id, trial.hyperparameters.values[ATTEMPT])
-            rule = "of the chief of the same search"
-            raise ValueError(f"`address` must be {rule}. Got: that of another search")
-
-    @contextlib.contextmanager
-    def _beating(self, trial: str, attempt: int) -> Iterator[None]:
-        self._beat = None
-        if not self._is_worker():
-            yield
-            return
-        beat = Heartbeat(
-            self.oracle, trial, attempt, self._beat_seconds, self.stall_seconds
-        )
-        with beat as self._beat:
-            yield
 
     def _build_and_fit_model(self, trial, *fit_args, **fit_kwargs):
         """One training of a network, which is measured before its first."""

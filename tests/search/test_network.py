@@ -376,7 +376,7 @@ def test_an_idle_worker_asks_less_and_less_often(tmp_path, port, monkeypatch):
         worker = stub_tuner(tmp_path / "worker")
         with monkeypatch.context() as patch:
             clock = types.SimpleNamespace(sleep=rest, monotonic=time.monotonic)
-            patch.setattr("search.tuner.time", clock)
+            patch.setattr("search.trial_loop.time", clock)
             worker.search(verbose=False)
         busy.create_trial("a")
     times = [sum(pauses[:i]) for i in range(len(pauses))]
