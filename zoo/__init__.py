@@ -22,8 +22,10 @@ PLACES = {
     "scale": "zoo.genotypes.found.tiny_video",
     "build": "zoo.registry",
     "create": "zoo.registry",
+    "draw": "zoo.drawing",
     "endpoints": "zoo.registry",
     "features": "zoo.registry",
+    "fuse": "zoo.ensemble",
     "list_models": "zoo.registry",
     "load": "zoo.inference",
 }

@@ -1,20 +1,37 @@
 """Draws a network's structure as an SVG picture, from its genotype alone.
 
 What there is to draw comes from `zoo.sketch`; one layered layout draws all families.
+Layers are squares in the colours of EvaNet (https://arxiv.org/abs/1811.10636, figures
+1 and 6), with the frames of their kernels inside.
 """
 
 import html
 import itertools
+import os
+import pathlib
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from zoo.files import write_text
 from zoo.genotypes import Genotype
-from zoo.sketch import Box, Sketch, sketch
+from zoo.genotypes.base import check
+from zoo.sketch import sketch
+from zoo.sketches.partners import Partners, pair
+from zoo.sketches.parts import Box, Sketch
+from zoo.sketches.squares import (
+    LETTER,
+    LINE,
+    MARK,
+    WAY,
+    Layout,
+    extent,
+    legend,
+    square,
+    text,
+)
 
-LETTER, LINE, PADDING = 7.2, 17, 11  # Pixels: a bold letter, a line, a margin.
-GAP, ROW_GAP, LANE = 22, 30, 26
-LEAST_WIDTH = 170
-MARK = 'font-weight="700" fill="#9a5b00"'
+PADDING, MARGIN = 10, 4  # Pixels: inside a box, and around the whole.
+GAP, ROW_GAP, LANE = 22, 24, 26
 STYLES = {
     "": 'fill="#f6f7f9" stroke="#9aa5b1"',
     "changed": 'fill="#fff6e0" stroke="#c77700" stroke-width="2"',
@@ -22,111 +39,93 @@ STYLES = {
 }
 
 
-@dataclass(frozen=True)
-class Partners:
-    """Which box of another network each box is compared with.
-
-    Args:
-        boxes: By name; None where the other network has no such part.
-        edges: Of the other network.
-    """
-
-    boxes: dict[str, Box | None] = field(default_factory=dict)
-    edges: frozenset[tuple[str, str]] = frozenset()
-
-    def style(self, box: Box) -> str:
-        """How the box differs: "", "changed" or "new"."""
-        partner = self.boxes.get(box.name, box)
-        if partner is None:
-            return "new"
-        return "" if partner.lines == box.lines else "changed"
-
-    def knows(self, edge: tuple[str, str]) -> bool:
-        """Whether the other network has the edge."""
-        ends = [self.boxes.get(name) for name in edge]
-        if not self.boxes:
-            return True
-        return all(ends) and tuple(box.name for box in ends) in self.edges
-
-
-def draw(genotype: Genotype, other: Genotype | None = None) -> str:
+def draw(
+    genotype: Genotype,
+    path: str | os.PathLike | None = None,
+    other: Genotype | None = None,
+) -> str:
     """Draws a network as SVG.
 
     Args:
         genotype: Of a family that `zoo.sketch` knows.
+        path: An .svg file to write the picture to.
         other: A network, such as the parent; what it has not is highlighted.
 
     Raises:
-        ValueError: There is no sketch of the family.
+        ValueError: There is no sketch of the family, or the path is no .svg file in a
+            folder that exists.
     """
+    if path is not None:
+        path = pathlib.Path(path)
+        check(path.suffix == ".svg", "path", "the name of an .svg file", str(path))
+        check(path.parent.is_dir(), "path", "in a folder that exists", str(path))
     drawn = sketch(genotype)
-    partners = Partners() if other is None else _partners(drawn, sketch(other))
-    return picture(drawn, partners)
-
-
-def _partners(drawn: Sketch, other: Sketch) -> Partners:
-    """Aligns two rows of boxes such that as much as can be is alike."""
-    scores = _alignment_scores(drawn.boxes, other.boxes)
-    row, column, found = len(drawn.boxes), len(other.boxes), {}
-    while row:
-        box = drawn.boxes[row - 1]
-        if column and scores[row][column] == scores[row][column - 1]:
-            column -= 1
-        elif scores[row][column] == scores[row - 1][column]:
-            found[box.name] = None
-            row -= 1
-        else:
-            found[box.name] = other.boxes[column - 1]
-            row, column = row - 1, column - 1
-    return Partners(found, frozenset(other.edges))
-
-
-def _alignment_scores(
-    boxes: tuple[Box, ...], others: tuple[Box, ...]
-) -> list[list[float]]:
-    """The best likeness of the first boxes and the first others, for all counts."""
-    scores = [[0.0] * (len(others) + 1) for _ in range(len(boxes) + 1)]
-    for row, box in enumerate(boxes, 1):
-        for column, other in enumerate(others, 1):
-            paired = scores[row - 1][column - 1] + _likeness(box, other)
-            skipped = max(scores[row - 1][column], scores[row][column - 1])
-            scores[row][column] = max(paired, skipped)
-    return scores
-
-
-def _likeness(box: Box, other: Box) -> float:
-    if box.kind != other.kind:
-        return -1.0
-    shared = set(box.lines) & set(other.lines)
-    # A box of nothing in common is still rather another one than a new one.
-    return 0.1 + len(shared) / max(1, len({*box.lines, *other.lines}))
+    partners = Partners() if other is None else pair(drawn, sketch(other))
+    svg = picture(drawn, partners, f"A network of the family {genotype.family}")
+    if path is not None:
+        write_text(path, svg)
+    return svg
 
 
 @dataclass
 class _Place:
-    """Where a box is, or the lane of an edge that passes by its row."""
+    """Where a box is, or the lane of an edge that passes by its row.
+
+    Edges end at `x`, the axis of the box's layers, where it `leads` to another box or
+    `follows` one.
+    """
 
     x: float = 0.0
+    left: float = 0.0
     top: float = 0.0
     width: float = LANE
     height: float = 0.0
+    leads: bool = False
+    follows: bool = False
 
 
-def picture(drawn: Sketch, partners: Partners) -> str:
+@dataclass(frozen=True)
+class _Frame:
+    """What all boxes of a picture share: the room for words, and for layers."""
+
+    words: float
+    left: float
+    right: float
+
+    @property
+    def axis(self) -> float:
+        """How far the axis of the layers is from the left side of a box."""
+        return PADDING + self.words + self.left
+
+    @property
+    def width(self) -> float:
+        """Of a box."""
+        return self.axis + self.right + PADDING
+
+
+def picture(drawn: Sketch, partners: Partners, name: str = "A network") -> str:
     """The SVG of a sketch, with what differs from its partners highlighted."""
     rows, routes = _rows(drawn)
-    width = max(LEAST_WIDTH, *(_width(box) for box in drawn.boxes))
-    places, size = _placed(rows, {box.name: box for box in drawn.boxes}, width)
+    frame = _frame(drawn.boxes)
+    boxes = {box.name: box for box in drawn.boxes}
+    places, width, bottom = _placed(rows, boxes, frame)
     parts = [
         _edge([places[name] for name in route], partners.knows(edge))
         for edge, route in zip(drawn.edges, routes, strict=True)
     ]
+    for source, target in drawn.edges:
+        places[source].leads = places[target].follows = True
     parts += [_box(box, places[box.name], partners) for box in drawn.boxes]
-    font = 'font-family="system-ui,sans-serif" font-size="12"'
+    differs = any(partners.style(box) for box in drawn.boxes)
+    explained, bottom = legend(drawn.boxes, bottom + PADDING, width, differs)
+    size = [round(side + 2 * MARGIN) for side in (width, bottom)]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]:.0f}" '
-        f'height="{size[1]:.0f}" viewBox="0 0 {size[0]:.0f} {size[1]:.0f}" {font} '
-        f'role="img">{"".join(parts)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" '
+        f'height="{size[1]}" viewBox="{-MARGIN} {-MARGIN} {size[0]} {size[1]}" '
+        f'font-family="system-ui,sans-serif" font-size="12" '
+        f'role="graphics-document" aria-label="{html.escape(name)}">'
+        f'<rect class="ground" x="{-MARGIN}" y="{-MARGIN}" width="{size[0]}" '
+        f'height="{size[1]}" fill="#fff"/>{"".join(parts)}{explained}</svg>\n'
     )
 
 
@@ -166,37 +165,41 @@ def _sort(rows: list[list[str]], routes: list[list[str]]) -> None:
         row.sort(key=lambda name, means=means: means.get(name, 0.0))
 
 
+def _frame(boxes: tuple[Box, ...]) -> _Frame:
+    words = max(len(line) for box in boxes for line in _texts(box))
+    rooms = [extent(box.layers) for box in boxes if box.layers]
+    left = max((GAP + room.left for room in rooms), default=0.0)
+    return _Frame(LETTER * words, left, max((room.reach for room in rooms), default=0))
+
+
 def _placed(
-    rows: list[list[str]], boxes: dict[str, Box], width: float
-) -> tuple[dict[str, _Place], tuple[float, float]]:
-    """Every name's place, and the width and height of the whole."""
-    places, top = {}, 2.0
+    rows: list[list[str]], boxes: dict[str, Box], frame: _Frame
+) -> tuple[dict[str, _Place], float, float]:
+    """Every name's place, and the width and the bottom of the whole."""
+    places, top = {}, 0.0
     for row in rows:
         height = max(_height(boxes[name]) for name in row if name in boxes)
         for name in row:
             places[name] = _Place(top=top, height=height)
             if name in boxes:
-                places[name].width = width
+                places[name].width = frame.width
                 places[name].height = _height(boxes[name])
         top += height + ROW_GAP
     spans = [
         sum(places[name].width for name in row) + GAP * (len(row) - 1) for row in rows
     ]
-    whole = max(spans) + 4
     for row, span in zip(rows, spans, strict=True):
-        x = (whole - span) / 2
+        left = (max(spans) - span) / 2
         for name in row:
-            places[name].x = x + places[name].width / 2
-            x += places[name].width + GAP
-    return places, (whole, top - ROW_GAP + 2)
-
-
-def _width(box: Box) -> float:
-    return LETTER * max(map(len, _texts(box))) + 2 * PADDING
+            places[name].left = left
+            places[name].x = left + (frame.axis if name in boxes else LANE / 2)
+            left += places[name].width + GAP
+    return places, max(spans), top - ROW_GAP
 
 
 def _height(box: Box) -> float:
-    return LINE * len(_texts(box)) + PADDING
+    words = LINE * len(_texts(box)) + PADDING
+    return max(words, extent(box.layers).height + 2 * PADDING)
 
 
 def _texts(box: Box) -> list[str]:
@@ -222,24 +225,35 @@ def _edge(route: list[_Place], known: bool) -> str:
 
 
 def _box(box: Box, place: _Place, partners: Partners) -> str:
-    style = partners.style(box)
-    partner = partners.boxes.get(box.name, box)
-    known = () if partner is None else partner.lines
-    left = place.x - place.width / 2
+    style, known = partners.style(box), partners.known_lines(box)
     parts = [
-        f'<rect x="{left:.1f}" y="{place.top:.1f}" width="{place.width:.1f}" '
-        f'height="{place.height}" rx="5" {STYLES[style]}/>'
+        f'<rect x="{place.left:.1f}" y="{place.top:.1f}" width="{place.width:.1f}" '
+        f'height="{place.height:.1f}" rx="5" {STYLES[style]}/>'
     ]
-    marks = ['font-weight="600"']
-    marks += ["" if line in known else MARK for line in box.lines]
+    marks = ['font-weight="600" fill="#1f2933"']
+    marks += ['fill="#323f4b"' if line in known else MARK for line in box.lines]
     marks.append('fill="#6b7783"')
-    for number, (text, mark) in enumerate(zip(_texts(box), marks, strict=False), 1):
-        parts.append(_text(left + PADDING, place.top + number * LINE, text, mark))
-    was = "; ".join(known) if partner else "not there"
+    for number, (words, mark) in enumerate(zip(_texts(box), marks, strict=False), 1):
+        parts.append(text(place.left + PADDING, place.top + number * LINE, words, mark))
+    partner = partners.boxes.get(box.name, box)
+    was = "; ".join(partner.content) if partner else "not there"
     title = f"<title>was: {html.escape(was)}</title>" if style else ""
-    return f'<g class="{style or "same"}">{title}{"".join(parts)}</g>'
+    layers = _layers(box, place, partners.known_layers(box))
+    return f'<g class="{style or "same"}">{title}{"".join(parts)}{layers}</g>'
 
 
-def _text(x: float, y: float, text: str, attributes: str) -> str:
-    place = f'x="{x:.1f}" y="{y:.1f}"'
-    return f"<text {place} {attributes}>{html.escape(text)}</text>"
+def _layers(box: Box, place: _Place, known: list[bool]) -> str:
+    if not box.layers:
+        return ""
+    layout = Layout()
+    free = place.height - extent(box.layers).height
+    bottom = layout.add(box.layers, place.x, place.top + free / 2)
+    if place.follows:
+        layout.way(place.x, place.top, place.top + free / 2)
+    if place.leads:
+        layout.way(place.x, bottom, place.top + place.height)
+    squares = [
+        square(cell, corner, same)
+        for (cell, *corner), same in zip(layout.squares, known, strict=True)
+    ]
+    return f'<path d="{"".join(layout.ways)}" {WAY}/>{"".join(squares)}'

@@ -1,0 +1,1 @@
+"""What the picture of a network shows, one file for each family."""

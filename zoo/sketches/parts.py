@@ -1,0 +1,107 @@
+"""The parts of a picture: boxes, the layers in them, and edges between them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from zoo.genotypes.tally import Features
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A layer, drawn as a square in the colour of its kind.
+
+    Args:
+        kind: A key of `zoo.sketches.squares.KINDS`.
+        title: What it is, in words.
+        text: Inside the square: frames of its kernel, or its pixels.
+        label: Beside the square.
+    """
+
+    kind: str
+    title: str
+    text: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of layers side by side, which read the same and are joined by a layer.
+
+    Args:
+        branches: Layers of each, in their order; an empty one passes its input on.
+        join: Below all of them.
+    """
+
+    branches: tuple[Series, ...]
+    join: Cell
+
+
+Series = tuple[Cell | Split, ...]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of a network.
+
+    Args:
+        name: By which edges find it.
+        title: Its place, which may differ where the part is the same.
+        lines: What is told in words; boxes of equal lines and layers are equal parts.
+        shape: Of what leaves it.
+        kind: Only boxes of one kind are compared.
+        layers: In their order.
+    """
+
+    name: str
+    title: str
+    lines: tuple[str, ...] = ()
+    shape: str = ""
+    kind: str = "block"
+    layers: Series = ()
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """All that it is made of, in words."""
+        return (*self.lines, *(cell.title for _, cell in walk(self.layers)))
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """Boxes, each after those that it reads, and edges as pairs of their names."""
+
+    boxes: tuple[Box, ...]
+    edges: tuple[tuple[str, str], ...]
+
+
+def walk(
+    series: Series, branch: int | None = None
+) -> Iterator[tuple[int | None, Cell]]:
+    """Every layer in its order, with the outermost branch that it is in."""
+    for part in series:
+        if isinstance(part, Cell):
+            yield branch, part
+            continue
+        for index, inner in enumerate(part.branches):
+            yield from walk(inner, index if branch is None else branch)
+        yield branch, part.join
+
+
+def chain(boxes: Sequence[Box]) -> Sketch:
+    """Boxes of which each reads the one before."""
+    names = [box.name for box in boxes]
+    return Sketch(tuple(boxes), tuple(itertools.pairwise(names)))
+
+
+def shape_text(shape: Features) -> str:
+    """A shape as 8x112x112x64: frames, height, width, channels."""
+    return f"{shape.frames}x{shape.height}x{shape.width}x{shape.channels}"
+
+
+def clip_box(name: str, title: str, shape: Features, rate: float) -> Box:
+    """A clip, or one of the streams that a network makes of it."""
+    frames = "1 frame" if shape.frames == 1 else f"{shape.frames} frames"
+    lines = (f"{frames} of {shape.width}x{shape.height}", f"{rate:g} a second")
+    return Box(name, title, lines, shape_text(shape), "clip")

@@ -1,0 +1,117 @@
+"""What the picture of a Tiny Video Network shows: streams, blocks, and the head."""
+
+from collections.abc import Iterator
+
+from zoo.genotypes.plans.tiny_video import Instance
+from zoo.genotypes.tiny_video import SpatialLayer, TemporalLayer, TinyVideoGenotype
+from zoo.sketches.parts import (
+    Box,
+    Cell,
+    Series,
+    Sketch,
+    Split,
+    clip_box,
+    shape_text,
+)
+
+HEAD = (
+    Cell("pool", "Average over all frames and pixels", "all", "mean over all places"),
+    Cell("dense", "Dense layer, one output per class", "fc", "dense"),
+)
+WORDS = {
+    "conv": "convolution",
+    "depthwise": "depthwise convolution",
+    "max_pool": "max pool",
+    "average_pool": "average pool",
+}
+
+
+def sketch(genotype: TinyVideoGenotype) -> Sketch:
+    """The boxes and edges of a Tiny Video Network."""
+    boxes, edges = [], []
+    shapes = genotype.stream_shapes()
+    for index, (stream, shape) in enumerate(zip(genotype.streams, shapes, strict=True)):
+        title = f"Stream {index}" if len(shapes) > 1 else "Clip"
+        boxes.append(clip_box(f"stream{index}", title, shape, stream.rate))
+    for index, (inputs, instances) in enumerate(genotype.block_inputs()):
+        name, shape = f"block{index}", shape_text(instances[-1].output)
+        lines, layers = tuple(_lines(instances)), _layers(len(inputs), instances)
+        boxes.append(Box(name, f"Block {index}", lines, shape, layers=layers))
+        edges += [(source, name) for source in genotype.inputs_of(index)]
+    edges.append((boxes[-1].name, "head"))
+    boxes.append(Box("head", "Head", kind="head", layers=HEAD))
+    return Sketch(tuple(boxes), tuple(edges))
+
+
+def _lines(instances: list[Instance]) -> Iterator[str]:
+    block = instances[0].block
+    if block.repeats > 1:
+        yield f"{block.repeats} times"
+    if block.inverted:
+        yield "inverted"
+    if block.activation != "relu":
+        yield block.activation.replace("_", " ")
+
+
+def _layers(inputs: int, instances: list[Instance]) -> Series:
+    """The layers of one repeat, after the concatenation of the inputs."""
+    inner = tuple(_inner(instances[0]))
+    if any(instance.skip for instance in instances):
+        around = Cell("point", "1x1x1 convolution around the others (skip)", "1")
+        inner = (Split(((around,), inner), Cell("sum", "Sum with the skip", "sum")),)
+    if inputs == 1:
+        return inner
+    label = f"joins {inputs} inputs"
+    words = f"Concatenation of {inputs} inputs, resampled to the smallest"
+    return (Cell("concat", words, str(inputs), label), *inner)
+
+
+def _inner(first: Instance) -> Iterator[Cell]:
+    block = first.block
+    expansion = _point(block.output_channels)
+    if first.lead:
+        yield _point(block.width)
+    if first.spatial:
+        yield _spatial(first.spatial)
+    if first.temporal:
+        yield _temporal(first.temporal, block.repeats)
+    if not block.inverted:
+        yield expansion
+    if first.squeeze_units:
+        label = f"squeeze-excite, {first.squeeze_units} units"
+        yield Cell("gate", label.capitalize(), "SE", label)
+    if block.context_gate:
+        yield Cell("gate", "Context gate", "CG", "context gate")
+    if block.inverted:
+        yield expansion
+    if first.non_local:
+        side = first.non_local.pooled_size
+        label = f"non-local, {first.non_local.bottleneck} channels, {side}x{side} keys"
+        yield Cell("attention", label.capitalize(), "NL", label)
+
+
+def _point(channels: int) -> Cell:
+    words = f"to {channels} channels"
+    return Cell("point", f"1x1x1 convolution {words}", "1", f"1x1 {words}")
+
+
+def _spatial(layer: SpatialLayer) -> Cell:
+    kernel = f"{layer.kernel}x{layer.kernel}"
+    kind = "pool" if layer.type.endswith("pool") else "spatial"
+    title = f"{WORDS[layer.type]} of {kernel} pixels{_settings(layer)}"
+    label = f"{layer.type} {kernel}{_settings(layer)}".replace("_", " ")
+    return Cell(kind, title.capitalize(), kernel, label)
+
+
+def _temporal(layer: TemporalLayer, repeats: int) -> Cell:
+    kind = "pool" if layer.type.endswith("pool") else "temporal"
+    title = f"{WORDS[layer.type]} of {layer.kernel} frames{_settings(layer)}"
+    label = f"time: {layer.type} {layer.kernel}{_settings(layer)}".replace("_", " ")
+    often = " (every second time)" if repeats > 1 else ""
+    return Cell(kind, title.capitalize() + often, str(layer.kernel), label + often)
+
+
+def _settings(layer: SpatialLayer | TemporalLayer) -> str:
+    stride = f", stride {layer.stride}" if layer.stride > 1 else ""
+    other = layer.activation != "relu"
+    return stride + (f", {layer.activation.replace('_', ' ')}" if other else "")
