@@ -162,6 +162,7 @@ class InflatedTGM(layers.Layer):
             self.strides,
             self.padding,
             use_bias=False,
+            kernel_initializer="zeros",  # Overwritten; drawing takes JAX seconds.
             dtype=self.dtype_policy,
             name=self.name,
         )

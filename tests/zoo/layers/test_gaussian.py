@@ -11,7 +11,8 @@ CLIP = known_clip((2, 6, 7, 6, 3))
 
 def filled(shape=CLIP.shape, **arguments):
     """A layer with known weights, in a model of its own."""
-    layer = InflatedTGM(**{"filters": 5, "kernel_size": (3, 3, 3), **arguments})
+    known = {"filters": 5, "kernel_size": (3, 3, 3), "kernel_initializer": "zeros"}
+    layer = InflatedTGM(**{**known, **arguments})
     clip = keras.Input(shape[1:])
     fill(keras.Model(clip, layer(clip)))
     return layer
