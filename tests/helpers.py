@@ -87,9 +87,11 @@ def fill(model: keras.Model) -> None:
 
 
 def _fill_norm(layer) -> None:
-    count = layer.gamma.shape[0]
-    _assign(layer.gamma, 1 + 0.2 * uniform(count, 1))
-    _assign(layer.beta, 0.2 * uniform(count, 2))
+    count = layer.moving_mean.shape[0]
+    if layer.scale:
+        _assign(layer.gamma, 1 + 0.2 * uniform(count, 1))
+    if layer.center:
+        _assign(layer.beta, 0.2 * uniform(count, 2))
     _assign(layer.moving_mean, 0.2 * uniform(count, 3))
     _assign(layer.moving_variance, 1 + 0.4 * uniform(count, 4))
 

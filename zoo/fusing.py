@@ -4,12 +4,18 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from zoo.layers.convolution import SpatialConv
+from zoo.layers.gaussian import InflatedTGM
+
+CONVOLUTIONS = (layers.Conv2D, layers.Conv3D, layers.DepthwiseConv2D)
+
 
 def fuse(model: keras.Model) -> keras.Model:
     """A network of its own with the same outputs in inference, in fewer layers.
 
     A convolution, its batch norm and its activation become one convolution with bias
-    and activation. Outputs are equal within float rounding; weights are copied.
+    and activation; an `InflatedTGM` becomes the plain convolution that it computes.
+    Outputs are equal within float rounding; weights are copied.
 
     Args:
         model: A functional model that calls each of its layers once.
@@ -21,9 +27,9 @@ def fuse(model: keras.Model) -> keras.Model:
         if id(layer.output) in tensors:  # The input, or merged already.
             continue
         chain = _chain(layer, followers)
-        copy = _merged(chain) if len(chain) > 1 else _copied(layer)
+        copy, weights = _merged(chain)
         outputs = copy(_mapped(layer.input, tensors))
-        copy.set_weights(_merged_weights(chain) if len(chain) > 1 else layer.weights)
+        copy.set_weights(weights)
         tensors |= {id(link.output): outputs for link in chain}
     outputs = _mapped(model.output, tensors)
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs)
@@ -47,41 +53,80 @@ def _followers(model: keras.Model) -> dict[int, list]:
 def _chain(layer, followers: dict[int, list]) -> list:
     """The layer, and the norm and activation that alone follow it."""
     chain = [layer]
-    kinds = (layers.BatchNormalization, layers.Activation)
-    convolves = isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D))
-    for kind in kinds if convolves and not layer.use_bias else ():
+    for fits in (_normalizes, _activates) if _convolves(layer) else ():
         after = followers[id(chain[-1].output)]
-        if len(after) != 1 or not isinstance(after[0], kind):
+        if len(after) != 1 or not fits(after[0]):
             break
         chain.append(after[0])
     return chain
 
 
-def _merged(chain: list) -> layers.Layer:
-    config = {**chain[0].get_config(), "use_bias": True, "name": chain[-1].name}
-    if len(chain) == 3:
-        config["activation"] = keras.activations.serialize(chain[2].activation)
-    return type(chain[0]).from_config(config)
-
-
-def _copied(layer) -> layers.Layer:
-    return layers.deserialize(layers.serialize(layer))
-
-
-def _merged_weights(chain: list) -> list[np.ndarray]:
-    conv, norm = chain[:2]
-    mean, variance, gamma, beta, kernel = (
-        ops.convert_to_numpy(weight)
-        for weight in (
-            norm.moving_mean,
-            norm.moving_variance,
-            norm.gamma,
-            norm.beta,
-            conv.kernel,
-        )
+def _convolves(layer) -> bool:
+    """Whether it is a convolution that a norm merges into: linear, without bias."""
+    if isinstance(layer, InflatedTGM):
+        return True
+    return (
+        isinstance(layer, CONVOLUTIONS)
+        and not layer.use_bias
+        and layer.activation is keras.activations.linear
+        and layer.data_format == "channels_last"
     )
-    scale = gamma / np.sqrt(variance + norm.epsilon)
+
+
+def _normalizes(layer) -> bool:
+    """Whether it is a batch norm of the channels."""
+    if not isinstance(layer, layers.BatchNormalization):
+        return False
+    return layer.axis in (-1, len(layer.input.shape) - 1)
+
+
+def _activates(layer) -> bool:
+    """Whether it is an activation that a convolution can end with."""
+    return isinstance(layer, layers.Activation)
+
+
+def _folded(layer: InflatedTGM) -> layers.Layer:
+    """A plain convolution of its own, built, with the same outputs."""
+    conv = layer.fold()
+    if conv.kernel_size[0] > 1 or conv.strides[0] > 1:
+        return conv
+    frames = SpatialConv(
+        conv.filters,
+        conv.kernel_size[1:],
+        conv.strides[1:],
+        conv.padding,
+        use_bias=False,
+        dtype=conv.dtype_policy,
+        name=conv.name,
+    )
+    frames.build(layer.input.shape)
+    frames.kernel.assign(conv.kernel[0])
+    return frames
+
+
+def _merged(chain: list) -> tuple[layers.Layer, list]:
+    """One layer, not built yet, that computes what the chain does, and its weights."""
+    layer, *after = chain
+    if isinstance(layer, InflatedTGM):
+        layer = _folded(layer)
+    if not after:
+        return layers.deserialize(layers.serialize(layer)), layer.weights
+    config = {**layer.get_config(), "use_bias": True, "name": after[-1].name}
+    if len(after) == 2:
+        config["activation"] = keras.activations.serialize(after[1].activation)
+    return type(layer).from_config(config), _merged_weights(layer, after[0])
+
+
+def _merged_weights(conv, norm) -> list[np.ndarray]:
+    mean, variance, kernel = (
+        ops.convert_to_numpy(weight)
+        for weight in (norm.moving_mean, norm.moving_variance, conv.kernel)
+    )
+    scale = 1 / np.sqrt(variance + norm.epsilon)
+    if norm.scale:
+        scale *= ops.convert_to_numpy(norm.gamma)
+    shift = ops.convert_to_numpy(norm.beta) if norm.center else 0.0
     # A depthwise kernel ends with (channels, multiplier), any other with filters.
     depthwise = isinstance(conv, layers.DepthwiseConv2D)
     factors = scale.reshape(kernel.shape[2:]) if depthwise else scale
-    return [kernel * factors, beta - mean * scale]
+    return [kernel * factors, shift - mean * scale]

@@ -1,6 +1,8 @@
 import keras
 import numpy as np
+import pytest
 from helpers import fill, known_clip
+from keras import layers
 
 import zoo
 from zoo.fusing import fuse
@@ -12,6 +14,9 @@ from zoo.genotypes.tiny_video import (
     TinyVideoBlock,
     TinyVideoGenotype,
 )
+from zoo.layers.convolution import SpatialConv
+from zoo.layers.gaussian import InflatedTGM
+from zoo.layers.normalization import BatchNorm
 
 GENOTYPE = TinyVideoGenotype(
     streams=(Stream(4, 8.0, 8), Stream(2, 4.0, 8)),
@@ -65,3 +70,83 @@ def test_fusing_copies():
     before = np.array(fused(clip))
     fill(model)
     np.testing.assert_array_equal(fused(clip), before)
+
+
+def kinds_of(model):
+    return [type(layer) for layer in model.layers[1:]]
+
+
+def assert_fuses_to(kinds, outputs, clip):
+    """Both have the same outputs, and the fused network has these layers alone."""
+    model = keras.Model(clip, outputs)
+    fill(model)
+    fused = fuse(model)
+    assert kinds_of(fused) == kinds
+    values = known_clip((2, *clip.shape[1:]))
+    np.testing.assert_allclose(fused(values), model(values), rtol=1e-5, atol=1e-5)
+    return fused
+
+
+def plain(**arguments):
+    return layers.Conv3D(5, 3, padding="same", use_bias=False, **arguments)
+
+
+CONVOLUTIONS = [
+    (layers.Conv3D(5, 3, (2, 1, 1), padding="same", use_bias=False), layers.Conv3D),
+    (InflatedTGM(5, (3, 3, 3), (2, 2, 1)), layers.Conv3D),
+    (InflatedTGM(5, (5, 3, 3), profile="cauchy", padding="valid"), layers.Conv3D),
+    (InflatedTGM(5, (1, 3, 3), (1, 2, 2)), SpatialConv),
+    (InflatedTGM(5, (1, 3, 3), (2, 1, 1)), layers.Conv3D),
+]
+IDS = ["conv3d", "itgm", "cauchy", "flat", "flat-strided"]
+
+
+@pytest.mark.parametrize(("conv", "kind"), CONVOLUTIONS, ids=IDS)
+def test_a_space_time_convolution_merges(conv, kind):
+    clip = keras.Input((6, 6, 5, 3))
+    conv = type(conv).from_config(conv.get_config())
+    x = layers.Activation("relu", name="end")(BatchNorm()(conv(clip)))
+    fused = assert_fuses_to([kind], x, clip)
+    assert fused.layers[-1].name == "end"
+
+
+@pytest.mark.parametrize(("conv", "kind"), CONVOLUTIONS[1:], ids=IDS[1:])
+def test_a_mixture_folds_by_itself(conv, kind):
+    clip = keras.Input((6, 6, 5, 3))
+    conv = type(conv).from_config({**conv.get_config(), "name": "alone"})
+    pooled = layers.MaxPooling3D(2)
+    fused = assert_fuses_to([kind, layers.MaxPooling3D], pooled(conv(clip)), clip)
+    assert fused.layers[1].name == "alone"
+
+
+@pytest.mark.parametrize("parts", [{"scale": False}, {"center": False}], ids=str)
+def test_norms_without_scale_or_centre_merge(parts):
+    clip = keras.Input((4, 5, 5, 3))
+    conv = layers.Conv3D(5, 3, use_bias=False)
+    assert_fuses_to([layers.Conv3D], BatchNorm(**parts)(conv(clip)), clip)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        # Something between the convolution and the norm.
+        lambda x: BatchNorm()(layers.ZeroPadding3D(1)(plain()(x))),
+        lambda x: BatchNorm()(layers.MaxPooling3D(2)(plain()(x))),
+        # The convolution is not linear, or the norm not of its channels.
+        lambda x: BatchNorm()(plain(activation="relu")(x)),
+        lambda x: layers.BatchNormalization(axis=1)(plain()(x)),
+        lambda x: layers.Activation("relu")(plain()(x)),
+    ],
+    ids=["padding", "pool", "activated", "other-axis", "no-norm"],
+)
+def test_what_can_not_merge_stays(build):
+    clip = keras.Input((4, 5, 5, 3))
+    outputs = build(clip)
+    assert_fuses_to(kinds_of(keras.Model(clip, outputs)), outputs, clip)
+
+
+def test_a_norm_that_is_not_the_only_reader_stays():
+    clip = keras.Input((4, 5, 5, 3))
+    x = InflatedTGM(5, (3, 3, 3))(clip)
+    outputs = layers.Add()([x, BatchNorm()(x)])
+    assert_fuses_to([layers.Conv3D, BatchNorm, layers.Add], outputs, clip)
