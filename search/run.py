@@ -6,6 +6,7 @@ if __name__ == "__main__":  # First, as the libraries below write on the screen.
     launch.main(
         "search.run.search",
         "--gin_file=search/tiny_video.gin --data=videos --workdir=runs/search",
+        settings="search.tuner.ArchitectureTuner",
         workers="processes that train networks, on this machine",
         role="chief or worker, where several machines search: the same command on each",
         address="host:port of the chief; only those who may reach it should",
@@ -19,6 +20,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from search import claim, journal, network, supervisor
 from search.audit import audit as audit_journal
@@ -50,7 +52,7 @@ def search(
     scores: Sequence[str] = (),
     clip_spec: ClipSpec | None = None,
     workers: int = 0,
-    role: str | None = None,
+    role: Literal["chief", "worker"] | None = None,
     address: str | None = None,
     audit: bool = False,
     **options,

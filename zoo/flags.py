@@ -1,11 +1,17 @@
-"""The flags of a job's command line, and its help."""
+"""The flags of a job's command line, and its help.
 
-import inspect
-from collections.abc import Callable
+Nothing here imports the job: that takes many seconds, and a mistake is told at once.
+"""
+
+import difflib
+import pathlib
+import re
 
 from absl import flags
 
-from zoo.command import function
+from zoo import genotypes
+from zoo.genotypes.base import check
+from zoo.signature import signature, summary
 
 HELP = {
     "gin_file": "a config, as a path or as in gin/, such as train/tvn1.gin; repeatable",
@@ -28,46 +34,83 @@ NEEDS = {
     "steps": "recipe",
     "seed": "seed",
 }
+EMBEDDED = "moving_shapes"  # Clips that need no folder.
+FOLDER = ("directory", "project_name")  # Settings that a job makes of its workdir.
 
 
 def parse_flags(
-    job: str, argv: list[str], options: dict[str, str], example: str
+    job: str,
+    argv: list[str],
+    options: dict[str, str],
+    example: str,
+    settings: str = "",
 ) -> flags.FlagValues | None:
-    """The flags' values; None where the help was asked for, which is then shown."""
+    """The flags' values; None where the help was asked for, which is then shown.
+
+    Args:
+        job: Dotted path of the function.
+        argv: The command's arguments.
+        options: Further flags, and what the help says of each.
+        example: Arguments to show in the help.
+        settings: Dotted path of what takes the job's further arguments, if any.
+    """
     # Values of its own: gin imports the job again, and tests run many.
     values = flags.FlagValues()
     for name, text in flag_texts(job, options).items():
-        kind, default = _kind(name, job)
-        kind(name, default, text, flag_values=values)
+        kind, *default = _kind(name, job)
+        kind(name, *default, text, flag_values=values)
     try:
         rest = values([job, *argv])[1:]
     except flags.Error as error:
         raise ValueError(f"{error}. See --help") from None
     if values.help:
-        print(usage(job, options, example))
+        print(usage(job, options, example, settings))
         return None
     if rest:
         raise ValueError(f"arguments must begin with --. Got: {' '.join(rest)}")
     return values
 
 
-def _kind(flag: str, job: str) -> tuple[Callable, object]:
-    """How absl defines a flag, and its default."""
+def check_values(values: flags.FlagValues) -> None:
+    """Raises ValueError where a flag names what is not there."""
+    data, model = given(values, "data"), given(values, "model")
+    if data is not None:
+        exists = data == EMBEDDED or pathlib.Path(data).exists()
+        rule = f"a folder or a .csv that exists, or {EMBEDDED}"
+        check(exists, "data", rule, data)
+    if model is not None:
+        known = model in genotypes.FOUND or pathlib.Path(model).exists()
+        near = difflib.get_close_matches(model, genotypes.FOUND, cutoff=0.5)
+        rule = f"a path that exists, or a name such as {near or [*genotypes.FOUND]}"
+        check(known, "model", rule, model)
+
+
+def _kind(flag: str, job: str) -> tuple:
+    """How absl defines a flag, and its default; of a choice, also what there is."""
     if flag in ("gin_file", "gin_bindings"):
         return flags.DEFINE_multi_string, []
     if flag in ("smoke", "debug", "help"):
         return flags.DEFINE_boolean, False
-    arguments = inspect.signature(function(job)).parameters
-    hint = arguments[flag].annotation if flag in arguments else None
-    if hint is bool:
+    hint = _hint(job, flag)
+    if hint == "bool":
         return flags.DEFINE_boolean, None
-    whole = flag in ("steps", "seed") or hint in (int, int | None)
+    choices = re.search(r"Literal\[(.*?)\]", hint)
+    if choices:
+        return flags.DEFINE_enum, None, re.findall(r"['\"](.*?)['\"]", choices[1])
+    whole = flag in ("steps", "seed") or hint in ("int", "int | None")
     return flags.DEFINE_integer if whole else flags.DEFINE_string, None
+
+
+def _hint(job: str, argument: str) -> str:
+    """The annotation of an argument, as its source has it."""
+    parameter = signature(job).parameters.get(argument)
+    hint = parameter.annotation if parameter else ""
+    return getattr(hint, "__name__", str(hint))
 
 
 def flag_texts(job: str, options: dict[str, str]) -> dict[str, str]:
     """What the help says of each flag that the job has."""
-    arguments = inspect.signature(function(job)).parameters
+    arguments = signature(job).parameters
     missing = {flag for flag, name in NEEDS.items() if name not in arguments}
     texts = {flag: text for flag, text in HELP.items() if flag not in missing}
     if "data" in texts and "model" in missing:
@@ -75,18 +118,26 @@ def flag_texts(job: str, options: dict[str, str]) -> dict[str, str]:
     return {**texts, **options}
 
 
-def usage(job: str, options: dict[str, str], example: str) -> str:
+def usage(job: str, options: dict[str, str], example: str, settings: str = "") -> str:
     """The text of --help."""
-    module, body = job.rpartition(".")[0], function(job)
-    lines = [inspect.getdoc(body).partition("\n")[0], ""]
-    lines += [f"usage: python -m {module} [flags]", ""]
+    module = job.rpartition(".")[0]
+    lines = [summary(job), "", f"usage: python -m {module} [flags]", ""]
     if example:
         lines += [f"example: python -m {module} {example}", ""]
     for flag, text in flag_texts(job, options).items():
         lines.append(f"  --{flag:<14}" + text.replace("\n", "\n" + 18 * " "))
     lines += ["", f"Arguments of {job} that gin can bind:", ""]
-    lines += [f"  {p}" for p in inspect.signature(body).parameters.values()]
+    lines += [f"  {p}" for p in signature(job).parameters.values()]
+    if settings:
+        lines += ["", f"And, as {job}.NAME, those of {settings}:", ""]
+        lines += [f"  {p}" for p in _optional(settings)]
     return "\n".join(lines)
+
+
+def _optional(path: str) -> list:
+    """The arguments that have a default, but those of the job's own folder."""
+    found = signature(path).parameters.values()
+    return [p for p in found if p.default is not p.empty and p.name not in FOLDER]
 
 
 def given(values: flags.FlagValues, name: str) -> object:

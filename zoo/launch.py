@@ -6,7 +6,6 @@ The only file that knows gin; a job is a function with arguments.
 import contextlib
 import difflib
 import importlib.util  # gin needs it and does not import it.
-import inspect
 import logging
 import os
 import pathlib
@@ -19,7 +18,8 @@ from absl.flags import FlagValues
 from zoo import record
 from zoo.command import command, function
 from zoo.files import write_text
-from zoo.flags import given, parse_flags
+from zoo.flags import EMBEDDED, check_values, given, parse_flags
+from zoo.signature import signature
 
 QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 REGISTER = "from __gin__ import dynamic_registration"
@@ -32,16 +32,17 @@ for folder in CONFIG_FOLDERS:
     gin.add_config_file_search_path(str(folder))
 
 
-def main(job: str, example: str = "", **options: str) -> None:
+def main(job: str, example: str = "", settings: str = "", **options: str) -> None:
     """Runs a job from the command line, and ends the process.
 
     Args:
         job: Dotted path of a function, such as "zoo.train.train".
         example: Arguments to show in the help.
+        settings: Dotted path of what takes the job's further arguments, for the help.
         **options: More flags, each bound to the job's argument of its name, and what
             the help says of it.
     """
-    command(lambda argv: run(job, argv, options, example))
+    command(lambda argv: run(job, argv, options, example, settings))
 
 
 def run(
@@ -49,14 +50,16 @@ def run(
     argv: list[str],
     options: dict[str, str] | None = None,
     example: str = "",
+    settings: str = "",
 ) -> object:
     """Reads flags and configs, records them in the workdir, and calls the job."""
     options = options or {}
-    values = parse_flags(job, argv, options, example)
+    values = parse_flags(job, argv, options, example, settings)
     if values is None:
         return None
+    _check_early(job, values)
     body = configure(job, values, list(options))
-    _check_complete(job, body)
+    _check_complete(job)
     workdir = _bound(f"{job}.workdir")
     guest = _bound(f"{job}.role") == "worker" or _bound(f"{job}.audit")
     if guest or record.RECORDED in os.environ:
@@ -91,13 +94,13 @@ def configure(job: str, values: FlagValues, options: list[str]) -> Callable:
             _bind_steps(values.steps)
         data = given(values, "data")
         if data is None and _bound(f"{job}.clips") is None:
-            data = _run_of(given(values, "model"))
+            data = _run_of(given(values, "model") or given(values, "search"))
         if data is not None:
             _bind_clips(job, data)
         for binding in values.gin_bindings:
             bind(binding)
         plain = function(job)
-        takes_recipe = "recipe" in inspect.signature(plain).parameters
+        takes_recipe = "recipe" in signature(job).parameters
         if takes_recipe and _bound(f"{job}.recipe") is None:
             # Else what is bound to the recipe would be lost without a word.
             _refer(job, "recipe", "training.Recipe")
@@ -128,9 +131,9 @@ def bind(binding: str) -> None:
 
 def find_config(path: str) -> pathlib.Path:
     """The gin file at a path, or of that name among the project's configs."""
-    for folder in (pathlib.Path(), *CONFIG_FOLDERS):
-        if (folder / path).is_file():
-            return (folder / path).absolute()
+    found = _config(path)
+    if found:
+        return found
     known = sorted(
         str(file.relative_to(folder))
         for folder in CONFIG_FOLDERS
@@ -141,15 +144,52 @@ def find_config(path: str) -> pathlib.Path:
     raise ValueError(f"`gin_file` must be {rule}. Got: {path!r}")
 
 
-def _check_complete(job: str, body: Callable) -> None:
-    parameters = inspect.signature(body).parameters.values()
-    for parameter in parameters:
-        name, required = parameter.name, parameter.default is parameter.empty
-        plain = parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-        if plain and required and _bound(f"{job}.{name}") is None:
-            flag = {"clips": "--data"}.get(name, f"--{name}")
-            way = f"{flag}, or {job}.{name} in a gin file"
-            raise ValueError(f"`{name}` must be given: {way}. Got: nothing")
+def _config(path: str) -> pathlib.Path | None:
+    files = [folder / path for folder in (pathlib.Path(), *CONFIG_FOLDERS)]
+    return next((file.absolute() for file in files if file.is_file()), None)
+
+
+def _check_early(job: str, values: FlagValues) -> None:
+    """Tells mistakes that can be told before the job is imported."""
+    text = "\n".join([_text(find_config(path)) for path in values.gin_file])
+    text = "\n".join([text, *values.gin_bindings])
+    check_values(values)
+    for name in _required(job):
+        flag = _flag(name).strip("-")
+        told = given(values, flag) is not None or re.search(rf"\.{name}\s*=", text)
+        lent = name == "clips" and _run_of(given(values, "model"))
+        if not told and not lent:
+            _refuse_without(job, name)
+
+
+def _check_complete(job: str) -> None:
+    for name in _required(job):
+        if _bound(f"{job}.{name}") is None:
+            _refuse_without(job, name)
+
+
+def _required(job: str) -> list[str]:
+    """The arguments that must be given."""
+    found = signature(job).parameters.values()
+    plain = [p for p in found if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return [p.name for p in plain if p.default is p.empty]
+
+
+def _flag(argument: str) -> str:
+    return {"clips": "--data"}.get(argument, f"--{argument}")
+
+
+def _refuse_without(job: str, name: str) -> None:
+    way = f"{_flag(name)}, or {job}.{name} in a gin file"
+    raise ValueError(f"`{name}` must be given: {way}. Got: nothing")
+
+
+def _text(file: pathlib.Path) -> str:
+    """A config with those that it includes, as far as they are found."""
+    text = file.read_text(encoding="utf-8")
+    names = re.findall(r"^include ['\"](.*)['\"]", text, re.MULTILINE)
+    found = [_config(name) for name in names]
+    return "\n".join([text, *(_text(path) for path in found if path)])
 
 
 def _bound(name: str) -> object:
@@ -178,7 +218,7 @@ def _bind_clips(job: str, data: str) -> None:
             [REGISTER, f"import {module}", *lines, f"{job}.clips = {value}"]
         )
         return
-    if data == "moving_shapes":
+    if data == EMBEDDED:
         source, argument = "moving_shapes.MovingShapes", None
     elif data.endswith(".csv"):
         source, argument = "table.VideoTable", "path"
@@ -200,8 +240,10 @@ def _is_run(folder: str | os.PathLike) -> bool:
 
 
 def _run_of(model: str | None) -> str | None:
-    """The folder of a run that a model is from, or is."""
-    folders = [pathlib.Path(model), pathlib.Path(model).parent] if model else []
+    """The folder of a run that a model is from, or is; of several models, the first."""
+    names = [model, *model.split(",")] if model else []
+    paths = [pathlib.Path(name) for name in names]
+    folders = [folder for path in paths for folder in (path, path.parent)]
     return next((str(folder) for folder in folders if _is_run(folder)), None)
 
 
@@ -209,7 +251,8 @@ def _import_of(name: str) -> list[str]:
     """The import that a dotted name needs, such as "training.Recipe.steps"."""
     parts = name.split(".")[:-1]
     for package in PACKAGES if parts else ():
-        if ROOT.joinpath(*package.split("."), f"{parts[0]}.py").exists():
+        place = ROOT.joinpath(*package.split("."), parts[0])
+        if place.with_suffix(".py").exists() or (place / "__init__.py").exists():
             return [f"from {package} import {parts[0]}"]
     module = ""
     for part in parts:

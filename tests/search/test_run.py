@@ -13,7 +13,7 @@ from search.budget import Budget, machine_memory
 from search.random_search import RandomOracle
 from search.spaces.tiny_video import TinyVideoSpace
 from search.tournament import TournamentOracle
-from zoo import cost, genotypes, registry, training
+from zoo import cost, genotypes, launch, registry, training
 from zoo.genotypes import ClipSpec
 from zoo.training import Recipe
 
@@ -342,3 +342,12 @@ def test_options_are_the_tuners_or_the_networks(tmp_path, monkeypatch):
         search(tmp_path / "a")
     with pytest.raises(ValueError, match="inherits"):
         search(tmp_path / "b", options={"inherits": True})
+
+
+def test_the_help_lists_the_settings_of_the_tuner(capsys):
+    settings = "search.tuner.ArchitectureTuner"
+    launch.run("search.run.search", ["--help"], {}, "", settings)
+    listed = capsys.readouterr().out.partition(f"those of {settings}:")[2]
+    assert {line.split(":")[0].strip() for line in listed.splitlines() if line} == {
+        *run.SETTINGS
+    }

@@ -14,6 +14,7 @@ toy_job.work.number = 2
 toy_job.work.clips = @toy_job.Clips()
 toy_job.Clips.root = 'there'
 """
+NEEDED = ["--workdir=never_made"]
 
 
 @pytest.fixture
@@ -213,13 +214,22 @@ def test_smoke_shrinks_any_run(tmp_path):
             "`gin_file` must be a gin file, such as train/",
         ),
         (
-            ["--gin_bindings=toy_job.work.nubmer=1"],
+            [*NEEDED, "--gin_bindings=toy_job.work.nubmer=1"],
             "Configurable 'toy_job.work' doesn't have a parameter named 'nubmer'. "
             "In --gin_bindings: toy_job.work.nubmer=1",
         ),
-        (["--gin_bindings=training.Recip.steps=1"], "Couldn't resolve selector"),
-        (["--gin_bindings=nowhere.f.x=1"], "'nowhere' was not provided by an import"),
-        (["--gin_bindings=toy_job.work.number=="], "--gin_bindings: Couldn't parse"),
+        (
+            [*NEEDED, "--gin_bindings=training.Recip.steps=1"],
+            "Couldn't resolve selector",
+        ),
+        (
+            [*NEEDED, "--gin_bindings=nowhere.f.x=1"],
+            "'nowhere' was not provided by an import",
+        ),
+        (
+            [*NEEDED, "--gin_bindings=toy_job.work.number=="],
+            "--gin_bindings: Couldn't parse",
+        ),
     ],
 )
 def test_mistakes_get_one_line(argv, expected):
@@ -241,9 +251,66 @@ def test_mistake_in_a_file_names_file_and_line(line, expected, tmp_path):
     path = tmp_path / "typo.gin"
     head = "from __gin__ import dynamic_registration\nimport toy_job\n\n"
     path.write_text(head + line)
-    shown = message("toy_job.work", f"--gin_file={path}")
+    shown = message("toy_job.work", *NEEDED, f"--gin_file={path}")
     assert expected.format(path=path) in shown
     assert "\n" not in shown
+
+
+HEAVY = '''
+from typing import Literal
+
+def work(workdir, clips, model=None, word: Literal["loud", "low"] | None = None):
+    """Works."""
+
+raise SystemExit("it was imported")
+'''
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--wordkir=a"], "Unknown command line flag 'wordkir'"),
+        (["--word=mute"], "flag --word=mute: value should be one of <loud|low>"),
+        (["--gin_file=train/tnv1.gin"], "`gin_file` must be a gin file, such as"),
+        (["--workdir=a", "--data=nowhere"], "`data` must be a folder or a .csv that"),
+        (["--workdir=a", "--model=tvn11"], "`model` must be a path that exists, or"),
+        (["--data=moving_shapes"], "`workdir` must be given: --workdir, or heavy_job"),
+        (["--workdir=a"], "`clips` must be given: --data, or heavy_job.work.clips in"),
+        (["--workdir=a", "--gin_file={config}"], "`clips` must be given"),
+    ],
+)
+def test_mistakes_are_told_before_the_job_is_imported(
+    argv, expected, tmp_path, monkeypatch
+):
+    (tmp_path / "heavy_job.py").write_text(HEAVY)
+    (tmp_path / "a.gin").write_text("heavy_job.work.workdir = 'a'")
+    monkeypatch.syspath_prepend(tmp_path)
+    argv = [word.format(config=tmp_path / "a.gin") for word in argv]
+    assert expected in message("heavy_job.work", *argv, options={"word": "how"})
+
+
+def test_what_configs_and_those_they_include_bind_is_not_asked_for(tmp_path):
+    (tmp_path / "inner.gin").write_text(CONFIG.replace("number", "workdir"))
+    (tmp_path / "outer.gin").write_text(f"include '{tmp_path}/inner.gin'\n")
+    values = flags.parse_flags(
+        "toy_job.work", [f"--gin_file={tmp_path}/outer.gin"], {}, ""
+    )
+    launch._check_early("toy_job.work", values)
+    values = flags.parse_flags("toy_job.work", [], {}, "")
+    with pytest.raises(ValueError, match="`workdir` must be given"):
+        launch._check_early("toy_job.work", values)
+
+
+def test_help_lists_the_settings_that_pass_through(capsys):
+    argv, settings = ["--help"], "toy_job.Clips"
+    assert launch.run("toy_job.work", argv, {}, "", settings) is None
+    assert "those of toy_job.Clips:\n\n  root='here'\n" in capsys.readouterr().out
+
+
+def test_packages_can_be_bound_without_a_config():
+    launch.gin.clear_config()
+    launch.bind("genotypes.ClipSpec.frames = 16")
+    assert "genotypes.ClipSpec.frames = 16" in launch.gin.config_str()
 
 
 def test_faults_of_the_program_are_no_mistakes():
