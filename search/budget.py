@@ -14,6 +14,12 @@ SAMPLES = 10_000
 UNITS = {"memory": " bytes", "latency_ms": " ms"}
 
 
+def percent(excess: float) -> str:
+    """A relative excess in digits that show it, such as "+35%" or "+0.012%"."""
+    share = 100 * excess
+    return f"+{share:.0f}%" if share >= 10 else f"+{share:.2g}%"
+
+
 @dataclass(frozen=True)
 class Budget:
     """Limits that a network must keep to; None is no limit.

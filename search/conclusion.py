@@ -4,22 +4,27 @@ import dataclasses
 from pathlib import Path
 
 from search import progress
-from search.budget import Budget
+from search.budget import UNITS, Budget, percent
 from search.history import Record, best
 from search.oracle import EvolutionOracle
 from zoo.genotypes.base import Cost
 
 
 def announce(oracle: EvolutionOracle, folder: Path) -> None:
-    """Tells what is going to be searched, or how far it was."""
+    """Tells what is going to be searched, where that has not begun."""
+    if not oracle.records():
+        limits = [progress.amount(*limit) for limit in oracle.budget.limits.items()]
+        told = f"{oracle.max_trials} networks within {', '.join(limits)}"
+        print(f"Searching {told}.", flush=True)
+
+
+def go_on(oracle: EvolutionOracle, folder: Path) -> None:
+    """Tells how far a search is that has begun."""
     done, total = len(oracle.records()), oracle.max_trials
     if done >= total:
-        print(f"The search in {folder} is finished; nothing is run again.")
+        print(f"The search in {folder} is finished; nothing is run again.", flush=True)
     elif done:
-        print(f"Going on in {folder} after {done} of {total} trials.")
-    else:
-        limits = ", ".join(f"{k} {v:,.4g}" for k, v in oracle.budget.limits.items())
-        print(f"Searching {total} networks within {limits}.", flush=True)
+        print(f"Going on in {folder} after {done} of {total} trials.", flush=True)
 
 
 def conclude(oracle: EvolutionOracle, folder: Path) -> Record:
@@ -69,14 +74,17 @@ def _unmet(budget: Budget, records: list[Record]) -> str:
         )
     costs = [budget.quantities(_cost(details)) for details in measured]
     names = sorted({name for details in measured for name in details["violations"]})
-    found = [
-        f"{name} {min(c[name] for c in costs):,.4g} (limit {budget.limits[name]:,.4g})"
-        for name in names
-    ]
+    found = [_least(name, costs, budget.limits[name]) for name in names]
     return (
         "`budget` must be one that networks meet on this machine. Got: none of "
         f"{len(records)} does; the smallest of each: {', '.join(found)}"
     )
+
+
+def _least(name: str, costs: list[dict[str, float]], limit: float) -> str:
+    least = min(cost[name] for cost in costs)
+    shown = f"{name} {least:,.4g} (limit {limit:,.4g}{UNITS.get(name, '')}"
+    return f"{shown}, {percent(least / limit - 1)})" if least > limit else f"{shown})"
 
 
 def _cost(details: dict) -> Cost:

@@ -3,7 +3,14 @@
 from search.budget import Budget
 from search.evolution import Evolution
 from search.oracle import EvolutionOracle
-from search.selection import Schedule, Survivor, Tournament, Uniform, as_survivor
+from search.selection import (
+    Schedule,
+    Survivor,
+    Tournament,
+    Uniform,
+    as_schedule,
+    as_survivor,
+)
 from zoo.genotypes.base import ClipSpec
 
 
@@ -25,7 +32,8 @@ class ConnectionOracle(EvolutionOracle):
         sample_size: Networks in a tournament.
         survivor: Who leaves a full population: "worst", "oldest", or a rule such as
             `selection.DropCrowded`.
-        mutations: Schedule of the mutations by chance; None is none to four.
+        mutations: How often it is mutated by chance: a number, or a schedule; None is
+            none to four times.
         duplicates: "avoid", or "replay" the result of what was proposed before.
         seed: From 0.
         clip_spec: Clips to train on; None is what each genotype says.
@@ -40,7 +48,7 @@ class ConnectionOracle(EvolutionOracle):
         population_size: int = 20,
         sample_size: int = 5,
         survivor: str | Survivor = "worst",
-        mutations: Schedule | None = None,
+        mutations: int | Schedule | None = None,
         duplicates: str = "avoid",
         seed: int = 0,
         clip_spec: ClipSpec | None = None,
@@ -52,7 +60,7 @@ class ConnectionOracle(EvolutionOracle):
             budget,
             selector=Tournament(sample_size),
             survivor=as_survivor(survivor),
-            mutations=mutations or Uniform(0, 4),
+            mutations=Uniform(0, 4) if mutations is None else as_schedule(mutations),
             population_size=population_size,
             guided=True,
             duplicates=duplicates,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search import journal
+from search.budget import percent
 from search.evolution import Evolution
 from search.history import best
 from search.ledger import replay
@@ -49,7 +50,7 @@ def _check(genotype: Genotype, item: str, evolution: Evolution) -> None:
         check(False, "initial", f"of the space {evolution.space}", item)
     excess = evolution.budget.violations(evolution.cost(genotype))
     if excess:
-        broken = ", ".join(f"{name} by {value:.0%}" for name, value in excess.items())
+        broken = ", ".join(f"{name} {percent(value)}" for name, value in excess.items())
         check(False, "initial", "within the budget", f"{item}, above it in {broken}")
 
 

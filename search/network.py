@@ -17,6 +17,7 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.distribute.oracle_client import OracleClient
 
+from zoo.command import silence
 from zoo.genotypes.base import check
 
 IP, PORT = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
@@ -69,7 +70,8 @@ def serve(oracle: keras_tuner.Oracle) -> None:
     servicer = OracleServicer(oracle)
     protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
     try:
-        server.add_insecure_port(address)
+        with silence():  # gRPC writes on the screen, too.
+            server.add_insecure_port(address)
     except RuntimeError:
         rule = "one of this machine, with a port that is free"
         raise ValueError(f"`address` must be {rule}. Got: {address!r}") from None

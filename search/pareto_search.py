@@ -6,7 +6,7 @@ from search.budget import Budget
 from search.evolution import Evolution
 from search.oracle import EvolutionOracle
 from search.pareto import Archive
-from search.selection import Constant, DropCrowded, ParetoTournament, Schedule
+from search.selection import DropCrowded, ParetoTournament, Schedule, as_schedule
 from zoo.genotypes.base import ClipSpec
 
 
@@ -58,7 +58,7 @@ class ParetoOracle(EvolutionOracle):
             budget,
             selector=ParetoTournament(sample_size, objectives),
             survivor=DropCrowded(objectives),
-            mutations=mutations if callable(mutations) else Constant(mutations),
+            mutations=as_schedule(mutations),
             population_size=population_size,
             duplicates=duplicates,
             seed=seed,

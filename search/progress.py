@@ -5,10 +5,12 @@ import sys
 import time
 from collections.abc import Sequence
 
+from search.budget import percent
 from search.history import Record, best, last_line
 from zoo.monitor import clock
 
 TOP = 5
+WORDS = {"parameters": "parameters", "macs": "MACs", "latency_ms": "ms"}
 RECENT = 20  # Trials whose pace tells the time that is left.
 
 
@@ -91,7 +93,7 @@ def outcome(record: Record) -> str:
         early = " (stopped early)" if record.status == "stopped" else ""
         return f"fitness {record.fitness:.3f}{early}"
     excess = record.details.get("violations", {})
-    broken = [f"{name} +{value:.0%}" for name, value in excess.items()]
+    broken = [f"{name} {percent(value)}" for name, value in excess.items()]
     error = last_line(record.details.get("error", ""))
     reason = ", ".join(broken) if broken else error[:100]
     return f"{record.status} ({reason})"
@@ -106,6 +108,9 @@ def summary(records: Sequence[Record]) -> str:
         for status in ("completed", "stopped", "over budget", "failed")
         if known[status] or status in always
     ]
+    head = f"{len(records)} trials: {', '.join(counts)}"
+    if not any(record.feasible for record in records):
+        return "\n".join([head, *_nearest(records)])
     rows = [("trial", "fitness", "parameters", "MACs", "latency", "from")]
     for record in best(records, TOP):
         origin = record.mutation or "random"
@@ -117,7 +122,26 @@ def summary(records: Sequence[Record]) -> str:
         + f"  {row[-1]}"
         for row in rows
     ]
-    return "\n".join([f"{len(records)} trials: {', '.join(counts)}", *lines])
+    return "\n".join([head, *lines])
+
+
+def _nearest(records: Sequence[Record]) -> list[str]:
+    """The trial that broke the budget by least, where there is one."""
+    over = [record for record in records if record.status == "over budget"]
+    if not over:
+        return []
+    record = max(over, key=lambda record: record.merit)
+    told = "  ".join([f"trial {record.trial}", *_costs(record), outcome(record)])
+    return [f"No network keeps the budget. The nearest: {told}"]
+
+
+def amount(name: str, value: float) -> str:
+    """A cost with its unit, such as "20 ms" or "62.8 GB of memory"."""
+    number = short(value)
+    if name == "memory":
+        digits = number.rstrip("GMk")
+        return f"{digits} {number[len(digits) :]}B of memory"
+    return f"{number} {WORDS[name]}"
 
 
 def short(number: float) -> str:

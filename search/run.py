@@ -161,7 +161,7 @@ class _Search:
         if RECORDED in os.environ:
             supervisor.end_with_parent()
         self._settle(workers, role)
-        if workers:
+        if workers and not (role != "worker" and self._is_finished()):
             return _supervised(self.folder, workers, role, address)
         if role:
             _take_role(role, address)
@@ -174,6 +174,11 @@ class _Search:
         if tuner.paused:
             _restart()
         return conclude(self.oracle, self.folder)
+
+    def _is_finished(self) -> bool:
+        path = self.folder / journal.NAME
+        ended = replay(journal.read(path)).ended if path.exists() else ()
+        return len(ended) >= self.oracle.max_trials
 
     def _settle(self, workers: int, role: str | None) -> None:
         """Fixes the budget: a worker's own, or that of the folder."""

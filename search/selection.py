@@ -120,6 +120,16 @@ class Uniform:
         return rng.randint(self.least, self.most)
 
 
+def as_schedule(mutations: int | Schedule) -> Schedule:
+    """The schedule of a number of mutations; another schedule is itself."""
+    if callable(mutations):
+        return mutations
+    whole = isinstance(mutations, int) and not isinstance(mutations, bool)
+    rule = "a whole number of at least 1, or a schedule"
+    check(whole and mutations >= 1, "mutations", rule, mutations)
+    return Constant(mutations)
+
+
 def drop_worst(population: Sequence[Record]) -> int:
     """The one with the lowest merit leaves, the oldest of equals."""
     return min(range(len(population)), key=lambda index: population[index].merit)

@@ -4,11 +4,11 @@ from search.budget import Budget
 from search.evolution import Evolution
 from search.oracle import EvolutionOracle
 from search.selection import (
-    Constant,
     Schedule,
     Selector,
     Survivor,
     Tournament,
+    as_schedule,
     as_survivor,
 )
 from zoo.genotypes.base import ClipSpec
@@ -59,7 +59,7 @@ class TournamentOracle(EvolutionOracle):
             budget,
             selector=selector or Tournament(sample_size),
             survivor=as_survivor(survivor),
-            mutations=mutations if callable(mutations) else Constant(mutations),
+            mutations=as_schedule(mutations),
             population_size=population_size,
             duplicates=duplicates,
             seed=seed,

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import keras
 import keras_tuner
+from keras_tuner.engine.trial import Trial
 from keras_tuner.errors import FailedTrialError, FatalTypeError
 from keras_tuner.src.distribute.utils import has_chief_oracle, is_chief_oracle
 
-from search import inheritance, journal, network, progress
+from search import conclusion, inheritance, journal, network, progress
 from search.failures import OverBudget
 from search.history import HistoryFiles
 from search.hparams import HParamsFiles
@@ -113,8 +114,8 @@ class ArchitectureTuner(TrialLoop):
 
         Args:
             *fit_args: For the hypermodel's `fit`, such as a clip source.
-            verbose: 0 prints no line for each trial. A hypermodel of one's own gets it,
-                too, where it is given.
+            verbose: 0 prints nothing, such as a line for each trial. A hypermodel of
+                one's own gets it, too, where it is given.
             **fit_kwargs: For the hypermodel's `fit`, such as `validation_data`.
 
         Raises:
@@ -128,6 +129,8 @@ class ArchitectureTuner(TrialLoop):
             self._work(*fit_args, **fit_kwargs)
             return
         self.oracle.open()
+        if verbose != 0:
+            conclusion.go_on(self.oracle, Path(self.project_dir))
         try:
             with self._listening(verbose != 0):
                 if is_chief_oracle():
@@ -138,6 +141,12 @@ class ArchitectureTuner(TrialLoop):
             self.oracle.close()
         if self.oracle.failure:
             raise self.oracle.failure
+
+    def load_model(self, trial: Trial) -> keras.Model:
+        with warnings.catch_warnings():
+            # Weights are kept without the optimizer's, and Keras warns of it.
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return super().load_model(trial)
 
     def save(self) -> None:
         """Does nothing: the journal is written as things happen."""

@@ -97,7 +97,7 @@ class _TensorFlowFinder:
 
 
 def _tamed(execute: Callable, module) -> None:
-    with _silence():
+    with silence():
         execute(module)
     keras = sys.modules.get("keras")
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
@@ -108,7 +108,7 @@ def _tamed(execute: Callable, module) -> None:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Drops what libraries in C write; errors in Python still come as errors."""
     sys.stderr.flush()
     kept = os.dup(2)

@@ -3,7 +3,14 @@ import random
 import pytest
 
 from search.connections import ConnectionOracle
-from search.selection import DropCrowded, Tournament, Uniform, drop_oldest, drop_worst
+from search.selection import (
+    Constant,
+    DropCrowded,
+    Tournament,
+    Uniform,
+    drop_oldest,
+    drop_worst,
+)
 
 
 def test_its_numbers_are_the_papers():
@@ -24,6 +31,13 @@ def test_its_numbers_can_be_others():
     assert oracle.evolution.survivor is drop_oldest
     assert oracle.evolution.mutations == Uniform(1, 2)
     assert oracle.max_trials == 9
+
+
+def test_mutations_may_be_a_number():
+    oracle = ConnectionOracle(object(), 5, mutations=2)
+    assert oracle.evolution.mutations == Constant(2)
+    with pytest.raises(ValueError, match="`mutations` must be"):
+        ConnectionOracle(object(), 5, mutations=0)
 
 
 def test_a_survivor_may_be_a_rule_of_ones_own():

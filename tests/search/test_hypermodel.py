@@ -1,6 +1,7 @@
 """A user's own hypermodel, through the API that every keras-tuner has."""
 
 import sys
+import warnings
 
 import keras
 import keras_tuner
@@ -87,7 +88,10 @@ def test_the_stock_calls_work(tmp_path, capsys):
     leader = max(records, key=lambda record: record.fitness)
     assert values[GENOTYPE] == leader.genotype
     assert values["learning_rate"] == leader.hyperparameters["learning_rate"]
-    (model,) = work.get_best_models()
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        (model,) = work.get_best_models()
+    assert not [str(w.message) for w in heard if "optimizer" in str(w.message)]
     scored = model.evaluate(X, Y, verbose=0, return_dict=True)
     assert scored["accuracy"] == pytest.approx(leader.fitness, abs=1e-6)
     assert work.hypermodel.build(values).count_params() == model.count_params()

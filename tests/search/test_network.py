@@ -237,15 +237,17 @@ def test_news_of_an_unknown_trial_end_nothing(tmp_path, port, metrics):
         assert worker.create_trial("b").status == "RUNNING"
 
 
-def test_a_port_in_use_is_one_line(tmp_path, port):
+def test_a_port_in_use_is_one_line(tmp_path, port, capfd):
     with Chief(tmp_path / "a"):
         remote().get_space()  # It is there now.
         oracle = stub_oracle(tmp_path / "b")
+        capfd.readouterr()
         with pytest.raises(
             ValueError, match=f"`address` must .* free.*{port}"
         ) as error:
             network.serve(oracle)
     assert "\n" not in str(error.value)
+    assert capfd.readouterr().err == ""  # gRPC's library in C, too.
 
 
 def test_a_chief_that_does_not_answer_is_one_line(port):

@@ -1,7 +1,7 @@
 import pytest
 
 from search.history import Record
-from search.progress import Table, outcome, short, summary
+from search.progress import Table, amount, outcome, short, summary
 
 COST = {"parameters": 41_234, "macs": 12_340_000, "latency_ms": 3.1, "seconds": 12.4}
 
@@ -55,6 +55,44 @@ def test_an_over_budget_trial_names_the_limits():
     details = {**COST, "violations": {"latency_ms": 0.354, "macs": 2.0}}
     record = Record("0", "{}", "over budget", details=details)
     assert outcome(record) == "over budget (latency_ms +35%, macs +200%)"
+
+
+@pytest.mark.parametrize(
+    ("excess", "shown"),
+    [(0.001, "+0.1%"), (0.0000321, "+0.0032%"), (0.0999, "+10%"), (0.096, "+9.6%")],
+)
+def test_a_small_excess_is_not_nothing(excess, shown):
+    record = Record("0", "{}", "over budget", details={"violations": {"macs": excess}})
+    assert outcome(record) == f"over budget (macs {shown})"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("memory", 62.84e9, "62.8 GB of memory"),
+        ("memory", 900, "900 B of memory"),
+        ("latency_ms", 37, "37 ms"),
+        ("parameters", 30e6, "30M parameters"),
+        ("macs", 1e9, "1G MACs"),
+    ],
+)
+def test_amounts_have_units(name, value, shown):
+    assert amount(name, value) == shown
+
+
+def test_a_summary_without_a_network_tells_the_nearest():
+    records = [
+        Record("0", "{}", "over budget", details={**COST, "violations": {"macs": 2}}),
+        Record("1", "{}", "over budget", details={**COST, "violations": {"macs": 1}}),
+        Record("2", "{}", "failed"),
+    ]
+    lines = summary(records).splitlines()
+    assert lines[0] == "3 trials: 0 completed, 2 over budget, 1 failed"
+    assert lines[1:] == [
+        "No network keeps the budget. The nearest: trial 1  41.2k parameters  "
+        "12.3M MACs  3.10 ms  over budget (macs +100%)"
+    ]
+    assert len(summary(records[2:]).splitlines()) == 1
 
 
 def test_a_failed_trial_names_its_error():

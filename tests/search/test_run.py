@@ -8,7 +8,7 @@ import types
 
 import pytest
 
-from search import network, run, supervisor
+from search import network, progress, run, supervisor
 from search.budget import Budget, machine_memory
 from search.random_search import RandomOracle
 from search.spaces.tiny_video import TinyVideoSpace
@@ -56,7 +56,8 @@ def command(monkeypatch):
 def test_it_tells_the_best_and_how_to_train_it(tmp_path, capsys):
     winner = search(tmp_path)
     out = capsys.readouterr().out
-    assert "Searching 3 networks within" in out
+    memory = progress.amount("memory", machine_memory())
+    assert f"Searching 3 networks within {memory}." in out
     assert "3 trials: 3 completed, 0 over budget, 0 failed" in out
     model = f"--model={tmp_path}/best.json"
     assert f"python -m zoo.train {model} --data=CLIPS --workdir={tmp_path}/train" in out
@@ -205,12 +206,17 @@ def test_a_budget_nothing_meets_is_one_line(tmp_path, monkeypatch):
 
 
 def test_no_feasible_network_is_said(tmp_path, capsys):
-    smallest = r"none of 3 does; the smallest of each: latency_ms 2 \(limit 1\)$"
+    smallest = r"none of 3 does; the smallest of each: latency_ms 2 \(limit 1 ms, "
+    smallest += r"\+100%\)$"
     for _ in range(2):  # Also where the search is finished already.
         with pytest.raises(ValueError, match=smallest):
             search(tmp_path, budget=Budget(latency_ms=1))
         out = capsys.readouterr().out
         assert "3 over budget" in out
+        nearest = "No network keeps the budget. The nearest: trial 0000  "
+        assert nearest in out
+        assert "latency_ms +100%)" in out
+        assert "fitness" not in out.partition(nearest)[2]
         assert "history.csv" in out
 
 
@@ -249,6 +255,20 @@ def test_crashes_end_it_also_where_the_process_is_renewed(tmp_path, monkeypatch)
         once()
     with pytest.raises(ValueError, match="2 trials in a row crashed"):
         once()
+
+
+@pytest.mark.usefixtures("command")
+def test_a_finished_search_starts_no_workers(tmp_path, monkeypatch, capsys):
+    crews = []
+    monkeypatch.setattr(supervisor, "supervise", lambda *crew, **_: crews.append(crew))
+    winner = search(tmp_path)
+    assert search(tmp_path, options={"workers": 2}) == winner
+    assert crews == []
+    out = capsys.readouterr().out
+    assert out.count("is finished; nothing is run again") == 1
+    with pytest.raises(SystemExit):
+        search(tmp_path, options={"workers": 2}, max_trials=4)
+    assert [crew[0] for crew in crews] == [2]
 
 
 def test_from_python_it_goes_through_in_one_process(tmp_path, monkeypatch):

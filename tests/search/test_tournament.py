@@ -32,6 +32,13 @@ def test_each_strategy_can_be_another():
     assert strategies(selector=ParetoTournament(3))[0] == ParetoTournament(3)
 
 
+@pytest.mark.parametrize("mutations", ["many", 0, True, 1.5])
+def test_a_number_of_mutations_that_is_none_is_named(mutations):
+    with pytest.raises(ValueError, match="`mutations` must be a whole number of at"):
+        TournamentOracle(object(), 5, mutations=mutations)
+    assert strategies(mutations=3)[2] == Constant(3)
+
+
 def test_a_misspelt_setting_is_one_line_with_the_nearest():
     with pytest.raises(ValueError, match=r"such as \['survivor'\]. Got: 'surviver'"):
         TournamentOracle(object(), 5, surviver="oldest")

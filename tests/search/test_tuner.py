@@ -80,6 +80,18 @@ def test_a_search_leaves_its_files(tmp_path, instant, capsys):
     assert kept == {"journal.jsonl", "history.csv", "best.json"}
 
 
+def test_a_search_that_is_taken_up_again_says_where(tmp_path, instant, capsys):
+    tuner(tmp_path, max_trials=2).search(Blinks(), verbose=False)
+    assert capsys.readouterr().out == ""
+    tuner(tmp_path, max_trials=3).search(Blinks())
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"Going on in {tmp_path} after 2 of 3 trials."
+    assert [line[:3] for line in lines[1:]] == ["3/3"]
+    tuner(tmp_path, max_trials=3).search(Blinks())
+    told = f"The search in {tmp_path} is finished; nothing is run again.\n"
+    assert capsys.readouterr().out == told
+
+
 def test_the_oracle_and_the_training_have_the_same_clips(tmp_path):
     clip_spec = ClipSpec(frames=4, rate=8.0, height=16, width=16)
     training = ProxyTraining(2, RECIPE, clip_spec=clip_spec)
