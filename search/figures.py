@@ -26,6 +26,8 @@ BUTTONS = ["toImage", "zoom2d", "pan2d", "resetScale2d"]
 CONFIG = {"displaylogo": False, "modeBarButtons": [BUTTONS]}
 UNITS = ((172_800, 86_400, "days"), (7200, 3600, "hours"), (120, 60, "minutes"))
 NAMES = {"latency_ms": "latency (ms)", "parameters": "parameters"}
+FEW = 10  # Trials each of which has a tick.
+MARGIN = 0.1  # Of a value, around it, where there is one alone.
 
 
 def library() -> str:
@@ -43,14 +45,17 @@ def course(story: Story) -> list[str]:
     scale, unit = _unit(max(seconds))
     order = {record.trial: i for i, record in enumerate(story.records, 1)}
     trials = [order[record.trial] for record in records]
+    spent = [second / scale for second in seconds]
+    clock = _axis(f"wall time ({unit})", spent, least=0.0) | {"rangemode": "tozero"}
+    count = len(story.records)
     plots = [
-        _course(story, records, trials, "trials that ended"),
-        _course(story, records, [s / scale for s in seconds], f"wall time ({unit})"),
+        _course(story, records, trials, _trials(count)),
+        _course(story, records, spent, clock),
     ]
     volumes = [story.volumes.get(record.trial) for record in story.records]
     if any(volume is not None for volume in volumes):
-        line = _line(range(1, len(volumes) + 1), volumes, "hypervolume", BEST)
-        plots.append(_figure([line], "trials that ended", "hypervolume"))
+        line = _line(range(1, count + 1), volumes, "hypervolume", BEST)
+        plots.append(_figure([line], _trials(count), "hypervolume"))
     return plots
 
 
@@ -66,7 +71,7 @@ def tradeoff(story: Story, cost: str) -> str:
     ages = [order[record.trial] for record in records]
     points["marker"] |= {"color": ages, "colorscale": [[0, "#d5dbe1"], [1, BEST]]}
     bar = {"title": {"text": "trial", "side": "right"}, "thickness": 10, "len": 0.8}
-    points["marker"]["colorbar"] = bar
+    points["marker"] |= {"colorbar": bar | _whole(ages), "showscale": len(ages) > 1}
     line = _line(
         [_cost(record, cost) for record in fronted],
         [record.fitness for record in fronted],
@@ -80,10 +85,11 @@ def tradeoff(story: Story, cost: str) -> str:
         "line": {"color": WINNER, "shape": "hv"},
     }
     wide = min(values) > 0 and max(values) > 20 * min(values)
-    return _figure([points, line], NAMES[cost], "fitness", log=wide)
+    axis = _axis(NAMES[cost], values) | ({"type": "log"} if wide else {})
+    return _figure([points, line], axis, "fitness")
 
 
-def _course(story: Story, records: list[Record], x: list, title: str) -> str:
+def _course(story: Story, records: list[Record], x: list, axis: dict) -> str:
     place = dict(zip([record.trial for record in records], x, strict=True))
     fitness = [record.fitness for record in records]
     line = [r for r in ancestors(records, story.winner) if r.trial in place]
@@ -93,7 +99,7 @@ def _course(story: Story, records: list[Record], x: list, title: str) -> str:
     best["line"]["shape"] = "hv"
     size = min(story.window, max(2, len(records) // 3))
     curves = _population(x, fitness, size) if len(records) > 2 else []
-    return _figure([_points(records, x), *curves, best, family], title, "fitness")
+    return _figure([_points(records, x), *curves, best, family], axis, "fitness")
 
 
 def _population(x: list, fitness: list[float], size: int) -> list[dict]:
@@ -141,18 +147,49 @@ def _line(x: Sequence, y: Sequence, name: str, color: str) -> dict:
     }
 
 
-def _figure(data: list[dict], x: str, y: str, log: bool = False) -> str:
+def _figure(data: list[dict], across: dict, title: str) -> str:
     plotly = _plotly()
-    layout = LAYOUT | {
-        "xaxis": AXIS | {"title": {"text": x}, "type": "log" if log else "linear"},
-        "yaxis": AXIS | {"title": {"text": y}},
-    }
+    up = _axis(title, [value for line in data for value in line["y"]])
+    layout = LAYOUT | {"xaxis": across, "yaxis": up}
     figure = plotly.graph_objects.Figure(data, layout)
     # Named, as a random name would make each report of a search another text.
-    name = re.sub(r"\W+", "-", f"{y} against {x}").strip("-")
+    name = f"{title} against {across['title']['text']}"
+    name = re.sub(r"\W+", "-", name).strip("-")
     return plotly.io.to_html(
         figure, CONFIG, include_plotlyjs=False, full_html=False, div_id=name
     )
+
+
+def _whole(numbers: Sequence[int]) -> dict:
+    """An axis of numbers that have no fractions."""
+    step = {"dtick": 1} if max(numbers) <= FEW else {}
+    return {"tickformat": ",d", **step}
+
+
+def _trials(count: int) -> dict:
+    """An axis of so many trials."""
+    axis = AXIS | {"title": {"text": "trials that ended"}} | _whole(range(count + 1))
+    return axis | ({"range": [0.5, count + 0.5]} if count <= FEW else {})
+
+
+def _axis(
+    title: str, values: Sequence[float | None], least: float | None = None
+) -> dict:
+    """An axis; around a value that is alone plotly's would reach one to each side.
+
+    Args:
+        title: Of the axis.
+        values: On it.
+        least: Where it begins with a value alone; None is a little below.
+    """
+    axis = AXIS | {"title": {"text": title}}
+    known = {value for value in values if value is not None}
+    if len(known) != 1:
+        return axis
+    (value,) = known
+    margin = MARGIN * (abs(value) or 1.0)
+    first = value - margin if least is None else least
+    return axis | {"range": [first, value + margin]}
 
 
 def _unit(seconds: float) -> tuple[float, str]:

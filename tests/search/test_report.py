@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import browser
 import pytest
@@ -296,6 +297,49 @@ def test_reports_where_no_trial_is_feasible_and_costs_are_unknown(tmp_path):
     assert "NaN" not in text.partition("<script>")[0]
     assert text.count("Plotly.newPlot") == 3  # None against parameters.
     assert [row[3] for row in rows_of(text)] == [None, None, None, 2, 3, None]
+
+
+def few(count):
+    """The story of so many trials."""
+    records = [made(f"{i:04d}", 0.5 + i / 100, parameters=900) for i in range(count)]
+    return story.Story(Path("few"), records, [60.0 * (i + 1) for i in range(count)])
+
+
+def axes(plot):
+    """The axes that a plot was drawn with."""
+    text = plot[plot.index("[", plot.index("Plotly.newPlot")) :]
+    _, end = json.JSONDecoder().raw_decode(text)
+    layout, _ = json.JSONDecoder().raw_decode(text[text.index("{", end) :])
+    return layout["xaxis"], layout["yaxis"]
+
+
+def test_a_single_trial_has_axes_around_it():
+    trials, time = map(axes, figures.course(few(1)))
+    assert trials[0]["range"] == [0.5, 1.5]
+    assert (trials[0]["tickformat"], trials[0]["dtick"]) == (",d", 1)
+    assert trials[1]["range"] == pytest.approx([0.45, 0.55])
+    assert time[0]["range"] == pytest.approx([0, 66])
+    plot = figures.tradeoff(few(1), "parameters")
+    assert axes(plot)[0]["range"] == pytest.approx([810, 990])
+    assert traces(plot)["trial"]["marker"]["showscale"] is False
+
+
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_few_trials_have_a_tick_each(count):
+    trials, time = map(axes, figures.course(few(count)))
+    assert trials[0]["range"] == [0.5, count + 0.5]
+    assert trials[0]["dtick"] == 1
+    assert "range" not in trials[1]
+    assert time[0]["rangemode"] == "tozero"
+    marker = traces(figures.tradeoff(few(count), "parameters"))["trial"]["marker"]
+    assert marker["showscale"]
+    assert (marker["colorbar"]["tickformat"], marker["colorbar"]["dtick"]) == (",d", 1)
+
+
+def test_many_trials_have_ticks_at_whole_numbers(small):
+    axis = axes(figures.course(small[1])[0])[0]
+    assert axis["tickformat"] == ",d"
+    assert not {"range", "dtick"} & set(axis)
 
 
 def test_shows_the_hypervolume_where_the_history_has_it(small, tmp_path):
