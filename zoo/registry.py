@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 
 import keras
 
-from zoo.genotypes import FOUND, Genotype, TinyVideoGenotype
-from zoo.models import tiny_video
+from zoo.genotypes import FOUND, EvaNetGenotype, Genotype, TinyVideoGenotype
+from zoo.models import evanet, tiny_video
 
 BUILDERS: dict[type[Genotype], Callable[..., keras.Model]] = {
+    EvaNetGenotype: evanet.build,
     TinyVideoGenotype: tiny_video.build,
 }
 # What training taught about a genotype's parts: from the trained network, a number by
