@@ -7,11 +7,18 @@ from collections.abc import Callable, Iterable
 
 import keras
 
-from zoo.genotypes import FOUND, EvaNetGenotype, Genotype, TinyVideoGenotype
-from zoo.models import evanet, tiny_video
+from zoo.genotypes import (
+    FOUND,
+    EvaNetGenotype,
+    Genotype,
+    InceptionGenotype,
+    TinyVideoGenotype,
+)
+from zoo.models import evanet, inception, tiny_video
 
 BUILDERS: dict[type[Genotype], Callable[..., keras.Model]] = {
     EvaNetGenotype: evanet.build,
+    InceptionGenotype: inception.build,
     TinyVideoGenotype: tiny_video.build,
 }
 # What training taught about a genotype's parts: from the trained network, a number by

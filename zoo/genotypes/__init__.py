@@ -7,16 +7,21 @@ import functools
 
 from zoo.genotypes.base import ClipSpec, Cost, Genotype, check, parse_object
 from zoo.genotypes.evanet import EvaNetGenotype
-from zoo.genotypes.found import evanet, tiny_video
+from zoo.genotypes.found import evanet, inception, tiny_video
+from zoo.genotypes.inception import InceptionGenotype
 from zoo.genotypes.tiny_video import TinyVideoGenotype
 
 __all__ = ["FAMILIES", "FOUND", "ClipSpec", "Cost", "Genotype", "from_json"]
 
 FAMILIES: dict[str, type[Genotype]] = {
     genotype_class.family: genotype_class
-    for genotype_class in [EvaNetGenotype, TinyVideoGenotype]
+    for genotype_class in [EvaNetGenotype, InceptionGenotype, TinyVideoGenotype]
 }
-FOUND: dict[str, Genotype] = {**evanet.FOUND, **tiny_video.FOUND}
+FOUND: dict[str, Genotype] = {
+    **evanet.FOUND,
+    **inception.FOUND,
+    **tiny_video.FOUND,
+}
 
 
 @functools.lru_cache(maxsize=256)  # A search reads its parents again and again.

@@ -54,7 +54,12 @@ class Tally:
         self.elements = 0
 
     def conv(
-        self, output: Features, kernel: int, activate: bool, weights: int | None = None
+        self,
+        output: Features,
+        kernel: int,
+        activate: bool,
+        weights: int | None = None,
+        norm: bool = True,
     ):
         """A convolution without bias, its norm, and perhaps an activation.
 
@@ -63,11 +68,12 @@ class Tally:
             kernel: Elements of the kernel per output channel.
             activate: Whether an activation follows.
             weights: That the whole kernel is made of; None is its elements.
+            norm: Whether there is a norm.
         """
         weights = kernel * output.channels if weights is None else weights
-        self.parameters += weights + 2 * output.channels
+        self.parameters += weights + 2 * output.channels * norm
         self.macs += kernel * output.size
-        self.elements += output.size * (2 + activate)
+        self.elements += output.size * (1 + norm + activate)
 
     def output(self, output: Features):
         """A layer without weights: a pool, a sum, an activation."""

@@ -1,0 +1,108 @@
+"""EvaNet's Inception networks, I3D and S3D (https://arxiv.org/abs/1811.10636)."""
+
+import keras
+from keras import layers
+
+from zoo.genotypes.inception import InceptionGenotype
+from zoo.genotypes.plans.inception import Chains, Stage, Step
+from zoo.layers.convolution import SpatialConv, TemporalConv
+from zoo.layers.fusion import Resample
+from zoo.layers.gaussian import InflatedTGM
+from zoo.layers.head import VideoHead
+from zoo.layers.normalization import BatchNorm
+from zoo.layers.pooling import SpatialMaxPool, TemporalMaxPool
+
+# As the released networks of EvaNet; the paper names no initialiser.
+HE = {"kernel_initializer": "he_normal"}
+
+
+def build(
+    genotype: InceptionGenotype,
+    input_shape: tuple[int, int, int, int] | None = None,
+    num_classes: int = 400,
+    include_top: bool = True,
+    pooling: str = "pairs",
+    dropout: float = 0.5,
+) -> keras.Model:
+    """Builds an Inception network over space and time.
+
+    The norms have the epsilon of I3D's public weights, 1e-3, as the paper gives none.
+    Their moving averages decay by 0.9, as in EvaNet's released code: I3D's 0.999 would
+    not settle in the 1,000 steps that a candidate of the search trains. A maximum pool
+    over space and time is one over space and one over time, which is the same.
+
+    Args:
+        genotype: Which network.
+        input_shape: (frames, height, width, channels); None is the genotype's clip.
+        num_classes: Width of the classifier.
+        include_top: Whether to end with the classifier.
+        pooling: How the classifier joins frames; see `VideoHead`.
+        dropout: Before the classifier; see `VideoHead`.
+
+    Returns:
+        Model from `clip`, float32 of (batch, frames, height, width, channels), RGB in
+        [0, 1] or flow, to logits (batch, num_classes), or without the top to the last
+        module's features. Endpoints are `conv1a`, `pool2a`, ..., `module5c`.
+    """
+    input_shape = tuple(input_shape or genotype.clip_spec.shape)
+    x = clip = keras.Input(input_shape, name="clip")
+    for stage in genotype.stages(input_shape):
+        x = _stage(x, stage)
+    if include_top:
+        head = VideoHead(num_classes, pooling, dropout, dtype="float32", name="head")
+        x = head(x)
+    return keras.Model(clip, x)
+
+
+def _stage(x, stage: Stage):
+    outputs = [
+        _slot(x, chains, f"{stage.name}_{slot}") for slot, chains in stage.slots.items()
+    ]
+    if len(outputs) == 1:
+        return outputs[0]
+    return layers.Concatenate(name=stage.name)(outputs)
+
+
+def _slot(x, chains: Chains, name: str):
+    outputs = []
+    for chain in chains:
+        y = x
+        for step in chain:
+            y = _step(y, step)
+        outputs.append(y)
+    if len(outputs) == 1:
+        return outputs[0]
+    return layers.Average(name=f"{name}_mean")(outputs)
+
+
+def _step(x, step: Step):
+    x = _layer(step)(x)
+    if not step.activation:
+        return x
+    x = BatchNorm(momentum=0.9, epsilon=1e-3, name=f"{step.name}_norm")(x)
+    return layers.Activation("relu", name=step.activation)(x)
+
+
+def _layer(step: Step) -> layers.Layer:
+    window, filters = step.window, step.output.channels
+    options = {"padding": step.padding, "name": step.name}
+    size = (window.time, window.size, window.size)
+    strides = (window.time_stride, window.stride, window.stride)
+    if step.kind == "pad":
+        # Zeros do for pools, too: what they read comes out of a ReLU.
+        return layers.ZeroPadding3D(size, name=step.name)
+    if step.kind == "frames":
+        frames = list(range(0, step.input.frames, window.time_stride))
+        return Resample(frames, step.input.height, step.input.width, name=step.name)
+    if step.kind == "space_pool":
+        return SpatialMaxPool(window.size, window.stride, **options)
+    if step.kind == "time_pool":
+        return TemporalMaxPool(window.time, window.time_stride, **options)
+    if step.kind == "itgm":
+        return InflatedTGM(filters, size, strides, step.gaussians, **HE, **options)
+    options |= {"use_bias": False, **HE}
+    if step.kind == "space":
+        return SpatialConv(filters, window.size, window.stride, **options)
+    if step.kind == "time":
+        return TemporalConv(filters, window.time, window.time_stride, **options)
+    return layers.Conv3D(filters, size, strides, **options)
