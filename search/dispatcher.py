@@ -92,6 +92,7 @@ class Dispatcher:
         self._journal = journal.Journal(path)
         if not begun:
             known = {"version": journal.VERSION, "identity": identity}
+            known["memory"] = self.evolution.budget.limits["memory"]
             self.log("search", **known, initial=first, space=list(space))
         if not self.finished():
             self.log("open", max_trials=self.max_trials)

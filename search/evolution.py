@@ -4,6 +4,7 @@ It knows nothing of keras-tuner, files or processes. A proposal is a pure functi
 the seed, its index, and what the ledger held when it was made.
 """
 
+import dataclasses
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -128,6 +129,11 @@ class Evolution:
             "clip_spec": self.clip_spec and repr(self.clip_spec),
         }
 
+    def budget_in(self, ledger: Ledger) -> Budget:
+        """The budget of a search; on another machine, too, with the memory it had."""
+        memory = self.budget.memory or ledger.memory
+        return dataclasses.replace(self.budget, memory=memory)
+
     def cost(self, genotype: Genotype) -> Cost:
         """What a network costs on paper, for one of the search's clips."""
         shape = self.clip_spec.shape if self.clip_spec else None
@@ -176,7 +182,7 @@ class Evolution:
         self, index: int, ledger: Ledger, draw: Ordinary, rng: random.Random
     ) -> Proposal | None:
         parent = self.selector(ledger.population, rng)
-        repeated = 0
+        budget, repeated = self.budget_in(ledger), 0
         for _ in range(MUTATION_TRIES):
             child = self._mutated(parent, index, rng, repeated // FURTHER)
             values, text = draw(rng, parent), child.to_json()
@@ -185,7 +191,7 @@ class Evolution:
                 repeated += 1
                 if self.duplicates == "replay" and ledger.has_result(known):
                     return self._proposal(index, text, parent, values, known)
-            elif not self.budget.violations(self.cost(child)):
+            elif not budget.violations(self.cost(child)):
                 return self._proposal(index, text, parent, values)
         return None
 
@@ -209,7 +215,8 @@ class Evolution:
             values["drawn"] = draw(rng, None)
             return ledger.find(genotype.to_json(), values["drawn"]) is None
 
-        sample = self.budget.sample(lambda: self.space.sample(rng), self.cost, is_new)
+        budget = self.budget_in(ledger)
+        sample = budget.sample(lambda: self.space.sample(rng), self.cost, is_new)
         if sample is None:
             raise Exhausted("every network of the space that was drawn is tried")
         return self._proposal(index, sample.to_json(), None, values["drawn"])

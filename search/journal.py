@@ -4,7 +4,8 @@ All that a search knows can be rebuilt from it. Every event has its name as "eve
 its "time" in Unix seconds:
 
 - `search`: version, identity, initial (genotypes that are proposed first), space (the
-  ordinary hyperparameters, as keras-tuner describes them)
+  ordinary hyperparameters, as keras-tuner describes them), memory (the limit in bytes,
+  which without one in the budget is that of the machine that began)
 - `open`: max_trials; each time that a process begins or goes on
 - `space`: space, where it has grown
 - `propose`: trial, values, ended (how many trials had ended)

@@ -50,7 +50,7 @@ class JournaledOracle(keras_tuner.Oracle):
     @property
     def budget(self) -> Budget:
         """What networks may cost."""
-        return self.evolution.budget
+        return self.evolution.budget_in(self.dispatcher.ledger)
 
     @property
     def stop_reason(self) -> str | None:

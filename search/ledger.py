@@ -65,6 +65,7 @@ class Ledger:
         crashes: How many of the last trials crashed in a row.
         initial: Genotypes that are proposed first.
         space: Of the ordinary hyperparameters, as keras-tuner describes them.
+        memory: The limit that the search began with; None is this machine's.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Ledger:
         self.initial: list[str] = []
         self.identity: dict = {}
         self.space: list[dict] = []
+        self.memory: float | None = None
         self._join = join
         self._waiting: list[int] = []
         self._open: set[int] = set()
@@ -124,7 +126,7 @@ class Ledger:
         rule = f"of version {journal.VERSION}"
         check(version == journal.VERSION, "journal", rule, version)
         self.identity, self.initial = event["identity"], event["initial"]
-        self.space = event["space"]
+        self.space, self.memory = event["space"], event.get("memory")
 
     def _on_space(self, event: dict) -> None:
         self.space = event["space"]

@@ -80,7 +80,7 @@ class ArchitectureTuner(TrialLoop):
         **options,
     ):
         check_whole(executions_per_trial, "executions_per_trial")
-        self._evolution = oracle.evolution
+        self._own = oracle  # On a worker, not the chief's, whom `self.oracle` asks.
         if isinstance(hypermodel, ProxyTraining):
             _check_clips(hypermodel, oracle)
         self.latency_seconds = latency_seconds
@@ -229,12 +229,12 @@ class ArchitectureTuner(TrialLoop):
 
     def _measure(self, model: keras.Model, hp: keras_tuner.HyperParameters) -> None:
         genotype = genotypes.from_json(hp.values[GENOTYPE])
-        measured = self._evolution.cost(genotype)
+        measured = self._own.evolution.cost(genotype)
         if self.latency_seconds is not None:
             latency = cost.latency_ms(model, seconds=self.latency_seconds)
             measured = dataclasses.replace(measured, latency_ms=latency)
         self._details.update(dataclasses.asdict(measured))
-        violations = self._evolution.budget.violations(measured)
+        violations = self._own.budget.violations(measured)
         if violations:
             self._details["violations"] = violations
             raise OverBudget

@@ -7,9 +7,10 @@ import keras_tuner
 import pytest
 
 from search import budget
+from search.audit import audit
 from search.budget import Budget
 from search.evolution import Evolution
-from search.journal import Journal
+from search.journal import Journal, read
 from search.ledger import ATTEMPT, DETAILS, GENOTYPE, RUNGS, SEED
 from search.messages import RELEASE
 from search.oracle import EvolutionOracle
@@ -257,6 +258,25 @@ def test_nothing_that_breaks_the_budget_on_paper_is_proposed(tmp_path):
     costs = [from_json(text).cost(5).macs for text in run(oracle)]
     assert len(costs) == 20
     assert max(costs) <= 2e5
+
+
+def test_a_search_keeps_the_limit_of_memory_that_it_began_with(tmp_path, monkeypatch):
+    machines = {"first": 3e5, "small": 1e5, "large": 1e12}
+    memory = ["first"]
+    monkeypatch.setattr(budget, "machine_memory", lambda: machines[memory[-1]])
+    proposed = run(tournament(tmp_path / "whole"))
+    assert max(from_json(text).cost(5).memory() for text in proposed) <= 3e5
+    oracle, parts = tournament(tmp_path / "parts"), []
+    for name in ("first", "small", "large"):
+        memory.append(name)
+        parts += run(oracle, trials=8)
+        assert oracle.budget.limits["memory"] == 3e5
+        oracle = anew(oracle, tmp_path / "parts")
+    assert parts == proposed
+    counts = audit(tournament(tmp_path / "new"), read(oracle.journal_path))
+    assert counts["propose"] == len(proposed)
+    memory.append("small")
+    assert run(tournament(tmp_path / "small")) != proposed
 
 
 def test_a_budget_nothing_meets_stops_with_its_reason(tmp_path, monkeypatch):

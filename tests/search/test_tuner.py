@@ -92,6 +92,16 @@ def test_a_search_that_is_taken_up_again_says_where(tmp_path, instant, capsys):
     assert capsys.readouterr().out == told
 
 
+def test_what_is_measured_is_judged_by_the_memory_of_the_search(
+    tmp_path, instant, monkeypatch
+):
+    tuner(tmp_path, max_trials=1).search(Blinks(), verbose=False)
+    monkeypatch.setattr("search.budget.machine_memory", lambda: 1)
+    work = tuner(tmp_path, max_trials=3)
+    work.search(Blinks(), verbose=False)
+    assert [record.status for record in work.oracle.records()] == ["completed"] * 3
+
+
 def test_the_oracle_and_the_training_have_the_same_clips(tmp_path):
     clip_spec = ClipSpec(frames=4, rate=8.0, height=16, width=16)
     training = ProxyTraining(2, RECIPE, clip_spec=clip_spec)
