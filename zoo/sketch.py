@@ -4,10 +4,14 @@ from collections.abc import Callable
 
 from zoo.genotypes import Genotype, TinyVideoGenotype
 from zoo.genotypes.base import check
-from zoo.sketches import tiny_video
+from zoo.genotypes.evanet import EvaNetGenotype
+from zoo.genotypes.inception import InceptionGenotype
+from zoo.sketches import evanet, inception, tiny_video
 from zoo.sketches.parts import Sketch
 
 SKETCHES: dict[type[Genotype], Callable[[Genotype], Sketch]] = {
+    EvaNetGenotype: evanet.sketch,
+    InceptionGenotype: inception.sketch,
     TinyVideoGenotype: tiny_video.sketch,
 }
 

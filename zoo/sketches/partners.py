@@ -1,10 +1,13 @@
 """Compares two networks: which boxes and layers of one the other has not."""
 
 import difflib
+import itertools
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from zoo.sketches.parts import Box, Sketch, walk
+from zoo.sketches.parts import Box, Series, Sketch, Split, walk
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,7 @@ class Partners:
     def known_layers(self, box: Box) -> list[bool]:
         """For each of the box's layers: whether the other network has it."""
         partner = self.boxes.get(box.name, box)
-        own = list(walk(box.layers))
-        theirs = list(walk(partner.layers)) if partner else []
-        known = [False] * len(own)
-        matcher = difflib.SequenceMatcher(None, own, theirs, autojunk=False)
-        for match in matcher.get_matching_blocks():
-            known[match.a : match.a + match.size] = [True] * match.size
-        return known
+        return list(_known(box.layers, partner.layers if partner else ()))
 
     def knows(self, edge: tuple[str, str]) -> bool:
         """Whether the other network has the edge."""
@@ -66,6 +63,27 @@ def pair(drawn: Sketch, other: Sketch) -> Partners:
             found[box.name] = other.boxes[column - 1]
             row, column = row - 1, column - 1
     return Partners(found, frozenset(other.edges))
+
+
+def _known(own: Series, others: Series) -> Iterator[bool]:
+    """For each layer of a series, whether another series has it there."""
+    for part, other in _paired(own, others):
+        if part == other:
+            yield from (True for _ in walk((part,)))
+        elif isinstance(part, Split) and isinstance(other, Split):
+            for branch, partner in _paired(part.branches, other.branches):
+                yield from _known(branch, partner or ())
+            yield part.join == other.join
+        else:
+            yield from (False for _ in walk((part,)))
+
+
+def _paired(own: Sequence, others: Sequence) -> Iterator[tuple[Any, Any]]:
+    """Each of the first with its equal, with one in its place, or with None."""
+    matcher = difflib.SequenceMatcher(None, own, others, autojunk=False)
+    for _, start, end, first, last in matcher.get_opcodes():
+        pairs = itertools.zip_longest(own[start:end], others[first:last])
+        yield from itertools.islice(pairs, end - start)
 
 
 def _alignment_scores(

@@ -65,7 +65,7 @@ class Box:
     @property
     def content(self) -> tuple[str, ...]:
         """All that it is made of, in words."""
-        return (*self.lines, *(cell.title for _, cell in walk(self.layers)))
+        return (*self.lines, *(cell.title for cell in walk(self.layers)))
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,15 @@ class Sketch:
     edges: tuple[tuple[str, str], ...]
 
 
-def walk(
-    series: Series, branch: int | None = None
-) -> Iterator[tuple[int | None, Cell]]:
-    """Every layer in its order, with the outermost branch that it is in."""
+def walk(series: Series) -> Iterator[Cell]:
+    """Every layer in its order; a join comes after all that it joins."""
     for part in series:
         if isinstance(part, Cell):
-            yield branch, part
+            yield part
             continue
-        for index, inner in enumerate(part.branches):
-            yield from walk(inner, index if branch is None else branch)
-        yield branch, part.join
+        for branch in part.branches:
+            yield from walk(branch)
+        yield part.join
 
 
 def chain(boxes: Sequence[Box]) -> Sketch:

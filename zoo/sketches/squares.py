@@ -13,7 +13,8 @@ WAY = 'fill="none" stroke="#7b8794" stroke-width="1.5"'
 OUTLINE = 'stroke="#323f4b" stroke-opacity="0.5"'
 MARKED = 'stroke="#c77700" stroke-width="3.5"'
 MARK = 'font-weight="700" fill="#9a5b00"'
-NOTE = "In a square: frames of the kernel, or its pixels as 3x3."
+NOTE = "In a square: frames of the kernel."
+SPATIAL_NOTE = "In a square: frames of the kernel, or its pixels as 3x3."
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def legend(
         width: What it must not pass.
         differs: Whether something is marked that another network has not.
     """
-    used = {cell.kind for box in boxes for _, cell in walk(box.layers)}
+    used = {cell.kind for box in boxes for cell in walk(box.layers)}
     if not used:
         return "", top
     entries = [(kind, KINDS[kind].words, True) for kind in KINDS if kind in used]
@@ -189,7 +190,8 @@ def legend(
         parts.append(text(x + 22, top + 13, words, 'fill="#323f4b"'))
         x += room
     top += LINE + 4
-    for words in textwrap.wrap(NOTE, int(width / LETTER)):
+    note = SPATIAL_NOTE if "spatial" in used else NOTE
+    for words in textwrap.wrap(note, int(width / LETTER)):
         parts.append(text(2, top + 13, words, 'fill="#6b7783"'))
         top += LINE
     return f'<g class="legend">{"".join(parts)}</g>', top

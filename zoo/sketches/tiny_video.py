@@ -13,6 +13,7 @@ from zoo.sketches.parts import (
     clip_box,
     shape_text,
 )
+from zoo.sketches.space_time import point
 
 HEAD = (
     Cell("pool", "Average over all frames and pixels", "all", "mean over all places"),
@@ -63,14 +64,14 @@ def _layers(inputs: int, instances: list[Instance]) -> Series:
         return inner
     label = f"joins {inputs} inputs"
     words = f"Concatenation of {inputs} inputs, resampled to the smallest"
-    return (Cell("concat", words, str(inputs), label), *inner)
+    return (Cell("concat", words, label=label), *inner)
 
 
 def _inner(first: Instance) -> Iterator[Cell]:
     block = first.block
-    expansion = _point(block.output_channels)
+    expansion = point(block.output_channels, label=True)
     if first.lead:
-        yield _point(block.width)
+        yield point(block.width, label=True)
     if first.spatial:
         yield _spatial(first.spatial)
     if first.temporal:
@@ -90,11 +91,6 @@ def _inner(first: Instance) -> Iterator[Cell]:
         yield Cell("attention", label.capitalize(), "NL", label)
 
 
-def _point(channels: int) -> Cell:
-    words = f"to {channels} channels"
-    return Cell("point", f"1x1x1 convolution {words}", "1", f"1x1 {words}")
-
-
 def _spatial(layer: SpatialLayer) -> Cell:
     kernel = f"{layer.kernel}x{layer.kernel}"
     kind = "pool" if layer.type.endswith("pool") else "spatial"
@@ -107,8 +103,9 @@ def _temporal(layer: TemporalLayer, repeats: int) -> Cell:
     kind = "pool" if layer.type.endswith("pool") else "temporal"
     title = f"{WORDS[layer.type]} of {layer.kernel} frames{_settings(layer)}"
     label = f"time: {layer.type} {layer.kernel}{_settings(layer)}".replace("_", " ")
-    often = " (every second time)" if repeats > 1 else ""
-    return Cell(kind, title.capitalize() + often, str(layer.kernel), label + often)
+    if repeats > 1:
+        title, label = f"{title}, every second time", f"{label}, every 2nd time"
+    return Cell(kind, title.capitalize(), str(layer.kernel), label)
 
 
 def _settings(layer: SpatialLayer | TemporalLayer) -> str:

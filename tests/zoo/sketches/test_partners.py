@@ -14,15 +14,38 @@ def known(drawn, other):
     return pair(drawn, other).known_layers(drawn.boxes[0])
 
 
+def test_a_branch_that_was_put_in_is_marked_whole():
+    drawn = sketched((THREE, FIVE), (THREE,), (FIVE,))
+    assert known(drawn, sketched((THREE, FIVE), (FIVE,))) == [
+        *[True, True],
+        *[False],
+        *[True, True],
+    ]
+    assert known(drawn, drawn) == [True] * 5
+
+
 def test_a_layer_is_compared_with_those_of_its_own_branch():
-    drawn = sketched((THREE,), (FIVE,))
-    assert known(drawn, sketched((FIVE,), (THREE,))) == [False, False, True]
-    assert known(drawn, drawn) == [True] * 3
+    drawn = sketched((THREE, MEAN), (FIVE, THREE))
+    other = sketched((FIVE, MEAN), (FIVE, FIVE))
+    assert known(drawn, other) == [False, True, True, False, True]
 
 
 def test_what_follows_a_layer_that_was_put_in_is_known():
-    drawn = sketched((THREE, FIVE), (FIVE,))
-    assert known(drawn, sketched((FIVE,), (FIVE,))) == [False, True, True, True]
+    drawn, other = sketched((THREE, FIVE), (MEAN,)), sketched((FIVE,), (MEAN,))
+    assert known(drawn, other) == [False, True, True, True]
+
+
+def test_a_split_in_place_of_a_layer_is_new():
+    inner = Split(((THREE,), (FIVE,)), MEAN)
+    drawn, other = sketched((THREE, inner)), sketched((THREE, FIVE))
+    assert known(drawn, other) == [True, False, False, False, True]
+
+
+def test_what_joins_other_layers_in_another_way_is_marked():
+    drawn = sketched((THREE,), (FIVE,))
+    joined = Split(((THREE,), (FIVE,)), Cell("mean", "mean of two"))
+    other = Sketch((Box("a", "A", layers=(joined,)),), ())
+    assert known(drawn, other) == [True, True, False]
 
 
 def test_a_box_of_other_layers_is_changed():
