@@ -27,6 +27,7 @@ class Session(keras.callbacks.Callback):
         save_every: Steps between checkpoints.
         log_every: Steps between rows.
         verbose: Whether to show the progress.
+        unit: What the progress calls a step.
     """
 
     def __init__(
@@ -37,12 +38,13 @@ class Session(keras.callbacks.Callback):
         save_every: int,
         log_every: int,
         verbose: bool,
+        unit: str = "step",
     ):
         super().__init__()
         self.variables = [*network.variables, *optimizer.variables]
         self.network, self.recipe, self.schedule = network, recipe, recipe.schedule()
         self.save_every, self.log_every = save_every, log_every
-        self.verbose = verbose
+        self.verbose, self.unit = verbose, unit
         self.progress = checkpoints.Progress()
         self.workdir = self.table = self.events = self.score = None
         self.row: dict[str, float] = {}
@@ -76,8 +78,9 @@ class Session(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.start = self.sound = self.progress.step
+        steps, batch_size = self.recipe.steps, self.recipe.batch_size
         self.line = monitor.ProgressLine(
-            self.recipe.steps, self.recipe.batch_size, self.start, self.verbose
+            steps, batch_size, self.start, self.verbose, self.unit
         )
         if self.start:
             self.line.note(f"resumed at step {self.start}")

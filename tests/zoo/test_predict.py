@@ -5,7 +5,8 @@ import pytest
 from clip_sources import TINY, tiny_genotype
 from synthesis import write_video
 
-from zoo import inference, predict, weights
+from zoo import ensemble, inference, metrics, predict, weights
+from zoo.genotypes import ClipSpec
 
 ABOUT = inference.Description(tiny_genotype(), ("dark", "light", "wet"), "single", TINY)
 
@@ -100,3 +101,26 @@ def test_folder_without_videos_is_refused(trained, tmp_path):
 def test_help_shows_an_example(capsys):
     assert predict.main(["--help"]) == 0
     assert "example: python -m zoo.predict" in capsys.readouterr().out
+
+
+def test_ensemble_is_shown_the_clips_of_all_its_members(videos, tmp_path, monkeypatch):
+    wide = ClipSpec(frames=2, rate=4.0, height=16, width=24)
+    runs = {
+        name: inference.Run(None, ABOUT.classes, "single", spec, tmp_path)
+        for name, spec in [("a", TINY), ("b", wide), ("c", TINY)]
+    }
+    seen = []
+
+    def logits(run, clip):
+        seen.append(clip.shape)
+        return np.tile([0.0, 1.0, 2.0], (len(clip), 1)) * clip.shape[3]
+
+    monkeypatch.setattr(inference.Run, "logits", logits)
+    both = ensemble.Ensemble(runs, tmp_path)
+    [(_, chances)] = predict.predict(both, [str(videos / "a.mp4")], clips=2)
+    assert seen == [(2, *spec.shape) for spec in (TINY, wide, TINY)]
+    parts = [np.array([0.0, 1, 2]) * width for width in (16, 24, 16)]
+    np.testing.assert_allclose(chances, metrics.fused("single", parts), atol=1e-6)
+    alike = ensemble.Ensemble({"a": runs["a"], "c": runs["c"]}, tmp_path)
+    [(_, chances)] = predict.predict(alike, [str(videos / "a.mp4")])
+    assert chances.shape == (3,)
