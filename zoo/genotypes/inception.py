@@ -100,6 +100,7 @@ class InceptionGenotype(Genotype):
                 own; flow has 2 channels.
         """
         tally = Tally()
+        tally.output(Features(*(input_shape or self.clip_spec.shape)))  # Scaled.
         stages = self.stages(input_shape)
         for stage in stages:
             stage.tally(tally)

@@ -11,6 +11,7 @@ from zoo.layers.gaussian import InflatedTGM
 from zoo.layers.head import VideoHead
 from zoo.layers.normalization import BatchNorm
 from zoo.layers.pooling import SpatialMaxPool, TemporalMaxPool
+from zoo.layers.scaling import ClipScale
 
 # As the released networks of EvaNet; the paper names no initialiser.
 HE = {"kernel_initializer": "he_normal"}
@@ -29,7 +30,8 @@ def build(
     The norms have the epsilon of I3D's public weights, 1e-3, as the paper gives none.
     Their moving averages decay by 0.9, as in EvaNet's released code: I3D's 0.999 would
     not settle in the 1,000 steps that a candidate of the search trains. A maximum pool
-    over space and time is one over space and one over time, which is the same.
+    over space and time is one over space and one over time, which is the same. First
+    is `clip_scale`, which changes nothing but where weights from elsewhere need it.
 
     Args:
         genotype: Which network.
@@ -45,7 +47,8 @@ def build(
         module's features. Endpoints are `conv1a`, `pool2a`, ..., `module5c`.
     """
     input_shape = tuple(input_shape or genotype.clip_spec.shape)
-    x = clip = keras.Input(input_shape, name="clip")
+    clip = keras.Input(input_shape, name="clip")
+    x = ClipScale(name="clip_scale")(clip)
     for stage in genotype.stages(input_shape):
         x = _stage(x, stage)
     if include_top:
