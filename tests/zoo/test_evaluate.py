@@ -3,6 +3,7 @@ import dataclasses
 import json
 import pathlib
 import re
+import shutil
 
 import keras
 import numpy as np
@@ -15,20 +16,36 @@ from zoo import ensemble, evaluate, flags, inference, launch, metrics, tables, w
 CLASSES = ("dark", "grey", "light")
 
 
-@pytest.fixture
-def trained(tmp_path, request):
-    """A run whose network always says "grey", or in a table scores by class."""
-    task = getattr(request, "param", "single")
-    about = inference.Description(tiny_genotype(), CLASSES, task, TINY)
-    model = about.build()
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The weights of a network that always says "grey"."""
+    model = description("single").build()
     for weight in model.weights:
         if weight.path.startswith("head"):
             weight.assign(np.zeros(weight.shape))
     bias = next(w for w in model.weights if w.path == "head/dense/bias")
     bias.assign([0.0, 2.0, 1.0])
-    inference.describe(tmp_path, about)
-    weights.save(model, tmp_path / "best.weights.h5")
+    path = tmp_path_factory.mktemp("saved") / "best.weights.h5"
+    weights.save(model, path)
+    return path
+
+
+@pytest.fixture
+def trained(saved, tmp_path, request):
+    """A run whose network always says "grey", or in a table scores by class."""
+    inference.describe(tmp_path, description(getattr(request, "param", "single")))
+    shutil.copy(saved, tmp_path)
     return str(tmp_path)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Spares what the confusions take to draw."""
+    monkeypatch.setattr(tables, "_draw_confusion", lambda *_: None)
+
+
+def description(task):
+    return inference.Description(tiny_genotype(), CLASSES, task, TINY)
 
 
 def table(folder, name):
@@ -36,7 +53,7 @@ def table(folder, name):
         return list(csv.reader(file))
 
 
-def test_scores_of_a_network_that_always_says_grey(trained, capsys):
+def test_scores_of_a_network_that_always_says_grey(trained, undrawn, capsys):
     # The test clips are dark, grey, light, dark.
     scores = evaluate.evaluate(trained, ArrayClips(), batch_size=3)
     chances = np.exp([0, 2, 1]) / np.exp([0, 2, 1]).sum()
@@ -81,7 +98,7 @@ def test_many_labels_are_scored_by_precision(trained):
     assert rows[1] == ["dark", "2", "0.4000"]
 
 
-def test_classes_are_matched_by_name(trained, tmp_path):
+def test_classes_are_matched_by_name(trained, undrawn, tmp_path):
     clips = ArrayClips(classes=("light", "grey"))
     scores = evaluate.evaluate(trained, clips, out=str(tmp_path / "out"))
     assert scores["top1"] == 0.5
@@ -89,7 +106,7 @@ def test_classes_are_matched_by_name(trained, tmp_path):
     assert labels == ["light", "grey", "light", "grey"]
 
 
-def test_validation_stands_in_for_a_missing_test_split(trained, capsys):
+def test_validation_stands_in_for_a_missing_test_split(trained, undrawn, capsys):
     evaluate.evaluate(trained, ArrayClips(sizes={"test": 0}))
     assert "5 clips of validation" in capsys.readouterr().out
 

@@ -29,8 +29,12 @@ def trained(tmp_path_factory):
     return folder
 
 
-def test_folders_are_searched_and_broken_files_named(trained, videos):
-    run = inference.load(trained)
+@pytest.fixture(scope="module")
+def run(trained):
+    return inference.load(trained)
+
+
+def test_folders_are_searched_and_broken_files_named(run, videos):
     results = dict(predict.predict(run, [str(videos), "gone.mp4"]))
     names = [name.removeprefix(str(videos)) for name in results]
     assert names == ["/a.mp4", "/broken.mp4", "/more/b.avi", "gone.mp4"]
@@ -40,8 +44,8 @@ def test_folders_are_searched_and_broken_files_named(trained, videos):
     assert all(isinstance(why, str) and why for why in (broken, gone))
 
 
-def test_clips_of_one_video_are_averaged(trained, videos):
-    run, path = inference.load(trained), str(videos / "a.mp4")
+def test_clips_of_one_video_are_averaged(run, videos):
+    path = str(videos / "a.mp4")
     batch = predict._read(path, TINY, 3)
     assert batch.shape == (3, *TINY.shape)
     assert 0 <= batch.min() < batch.max() <= 1
