@@ -43,17 +43,15 @@ def fuse(
         weights: Share of each model, in any scale; None is equal ones.
         average: "probabilities" or "logits".
         inputs: Name of the input that each model reads; those of one name share it.
-            None lets models share whose inputs are of one shape, and names them `clip`,
-            or `flow` where they have two channels, with numbers where there are several
-            of a kind.
+            None lets those of one shape be shared, and names them `clip`, or `flow`
+            where they have two channels, with numbers where there are several.
 
     Returns:
         Model to (batch, classes), from the input, or from a dict of inputs by name
         where there are several.
 
     Raises:
-        ValueError: The models do not fit together, or an argument is not what it must
-            be.
+        ValueError: The models do not fit together, or do not put out logits.
     """
     check(task in ACTIVATIONS, "task", '"single" or "multi"', task)
     models = list(models)
@@ -77,17 +75,14 @@ def _mean(outputs: list, activation: str, shares: list[float], average: str):
     def activate(tensor, name):
         return layers.Activation(activation, dtype="float32", name=name)(tensor)
 
-    early = average == "probabilities"
-    parts = []
+    early, parts = average == "probabilities", []
     for i, (output, share) in enumerate(zip(outputs, shares, strict=True)):
         part = activate(output, f"member{i}_{OUTPUT}") if early else output
         scale = layers.Rescaling(share, dtype="float32", name=f"member{i}_share")
         parts.append(scale(part))
     name = OUTPUT if early else "logits"
-    if len(parts) == 1:
-        total = layers.Identity(dtype="float32", name=name)(parts[0])
-    else:
-        total = layers.Add(dtype="float32", name=name)(parts)
+    last = layers.Add if len(parts) > 1 else layers.Identity
+    total = last(dtype="float32", name=name)(parts if len(parts) > 1 else parts[0])
     return total if early else activate(total, OUTPUT)
 
 
@@ -97,8 +92,8 @@ def input_names(kinds: Sequence[tuple]) -> list[str]:
     Args:
         kinds: For each network the shape of its input, and what else tells it apart.
     """
-    groups = {"clip": [], "flow": []}
     bases = ["flow" if shape[-1] == 2 else "clip" for shape, _ in kinds]
+    groups = {base: [] for base in bases}
     for base, kind in dict.fromkeys(zip(bases, kinds, strict=True)):
         groups[base].append(kind)
     return [
@@ -116,14 +111,14 @@ def _check_models(models: list) -> None:
     for model in models:
         plain = isinstance(model, keras.Model) and getattr(model, "inputs", None)
         plain = plain and len(model.inputs) == len(model.outputs) == 1
-        rule = "functional models of one input and one output"
+        plain = plain and len(model.outputs[0].shape) == 2
+        rule = "functional models of one input and one vector of logits"
         check(plain, "models", rule, getattr(model, "name", model))
-        rule = "such that put out logits"
-        check(not _puts_out_probabilities(model), "models", rule, model.name)
-    counts = [model.outputs[0].shape[1:] for model in models]
-    same = len(set(counts)) == 1 and len(counts[0]) == 1
-    rule = "of the same number of classes"
-    check(same, "models", rule, [n[0] if len(n) == 1 else n for n in counts])
+        final = _puts_out_probabilities(model)
+        check(not final, "models", "such that put out logits", model.name)
+    counts = [model.outputs[0].shape[-1] for model in models]
+    same = len(set(counts)) == 1
+    check(same, "models", "of the same number of classes", counts)
 
 
 def _puts_out_probabilities(model: keras.Model) -> bool:
@@ -197,14 +192,13 @@ class Ensemble:
     @property
     def clip_specs(self) -> dict[str, ClipSpec]:
         """The clips it reads, by the name of the model's input."""
-        specs = [run.clip_spec for run in self.members.values()]
-        return dict(zip(self._inputs, specs, strict=True))
+        runs = zip(self._inputs, self.members.values(), strict=True)
+        return {name: run.clip_spec for name, run in runs}
 
     @property
     def clip_spec(self) -> ClipSpec | None:
         """The clip it reads; None where members read several."""
-        specs = list(self.clip_specs.values())
-        return specs[0] if len(specs) == 1 else None
+        return self.clip_specs.get("clip")
 
     @functools.cached_property
     def model(self) -> keras.Model:
@@ -256,8 +250,7 @@ def describe(
     Args:
         workdir: Its folder.
         members: Folders of training runs, relative to it.
-        weights: As `fuse` takes them.
-        average: As `fuse` takes it.
+        weights, average: As `fuse` takes them.
     """
     metrics.shares(len(members), weights, average)
     folder = pathlib.Path(workdir)
@@ -280,15 +273,14 @@ def is_ensemble(workdir: str | os.PathLike) -> bool:
 
 
 def _record(workdir: str | os.PathLike) -> dict:
-    path = pathlib.Path(workdir, inference.MODEL_FILE)
-    return json.loads(path.read_text("utf-8"))
+    return json.loads(pathlib.Path(workdir, inference.MODEL_FILE).read_text("utf-8"))
 
 
 def load(workdir: str | os.PathLike) -> Ensemble:
     """Loads an ensemble and its members.
 
     Raises:
-        ValueError: The folder's description is not sound, or a member is not trained.
+        ValueError: It is not what `describe` wrote, or a member is not trained.
     """
     folder = pathlib.Path(workdir)
     try:

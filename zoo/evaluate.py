@@ -245,12 +245,12 @@ def _show(folder: pathlib.Path, split: str, scores: dict, others: dict) -> None:
 
 
 def _show_members(names: list[str], scores: dict, others: dict) -> None:
-    rows = {**others["models"], "ensemble": scores}
-    width = max(map(len, rows))
+    rows = [*others["models"].items(), ("ensemble", scores)]
+    width = max(len(model) for model, _ in rows)
     print(
         "  " + " " * width + "".join(f"{TITLES[n]:>10}" for n in names) + "      loss"
     )
-    for model, row in rows.items():
+    for model, row in rows:
         cells = "".join(f"{100 * row[name]:>8.2f} %" for name in names)
         print(f"  {model:<{width}}{cells}{row['loss']:>10.3f}")
     print(f"At least one is right on {100 * others['any_right']:.2f} %")

@@ -256,7 +256,7 @@ def _is_run(folder: str | os.PathLike) -> bool:
 
 def _lender(values: FlagValues) -> str | None:
     """The folder of the run whose clips are taken where none are given."""
-    return _run_of(given(values, "model") or given(values, "search"))
+    return _run_of(given(values, "model")) or _run_of(given(values, "search"))
 
 
 def _run_of(model: str | None) -> str | None:

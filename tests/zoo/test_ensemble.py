@@ -164,6 +164,13 @@ def test_mistakes_are_named(models, options, reason):
         zoo.fuse(models, **options)
 
 
+def test_models_without_a_classifier_are_refused():
+    clip = keras.Input((2, 4, 4, 3))
+    body = keras.Model(clip, layers.Conv3D(3, 1)(clip))
+    with pytest.raises(ValueError, match="functional models of one input and one vec"):
+        zoo.fuse([body])
+
+
 def test_inputs_of_other_shapes_can_not_be_shared():
     models = [constant(HALF[0]), constant(HALF[0], (4, 4, 4, 3))]
     with pytest.raises(ValueError, match="`inputs` must be the same only for models"):
