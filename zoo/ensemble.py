@@ -93,12 +93,12 @@ def input_names(kinds: Sequence[tuple]) -> list[str]:
         kinds: For each network the shape of its input, and what else tells it apart.
     """
     bases = ["flow" if shape[-1] == 2 else "clip" for shape, _ in kinds]
-    groups = {base: [] for base in bases}
-    for base, kind in dict.fromkeys(zip(bases, kinds, strict=True)):
+    pairs, groups = list(zip(bases, kinds, strict=True)), {base: [] for base in bases}
+    for base, kind in dict.fromkeys(pairs):
         groups[base].append(kind)
     return [
         base if len(groups[base]) == 1 else f"{base}{groups[base].index(kind)}"
-        for base, kind in zip(bases, kinds, strict=True)
+        for base, kind in pairs
     ]
 
 
@@ -117,8 +117,7 @@ def _check_models(models: list) -> None:
         final = _puts_out_probabilities(model)
         check(not final, "models", "such that put out logits", model.name)
     counts = [model.outputs[0].shape[-1] for model in models]
-    same = len(set(counts)) == 1
-    check(same, "models", "of the same number of classes", counts)
+    check(len(set(counts)) == 1, "models", "of the same number of classes", counts)
 
 
 def _puts_out_probabilities(model: keras.Model) -> bool:
@@ -250,7 +249,8 @@ def describe(
     Args:
         workdir: Its folder.
         members: Folders of training runs, relative to it.
-        weights, average: As `fuse` takes them.
+        weights: As `fuse` takes them.
+        average: As `fuse` takes it.
     """
     metrics.shares(len(members), weights, average)
     folder = pathlib.Path(workdir)
@@ -280,7 +280,7 @@ def load(workdir: str | os.PathLike) -> Ensemble:
     """Loads an ensemble and its members.
 
     Raises:
-        ValueError: It is not what `describe` wrote, or a member is not trained.
+        ValueError: It is none that `describe` wrote, or a member is not trained.
     """
     folder = pathlib.Path(workdir)
     try:
