@@ -21,6 +21,7 @@ import random
 import time
 from pathlib import Path
 
+import evanet_training
 import numpy as np
 import pyglove as pg
 from search_results import compared, draw, provenance, shown, table
@@ -266,7 +267,8 @@ def main():
     parser.add_argument("--output", default="docs/results")
     arguments = parser.parse_args()
     many = {"tiny_video": 10, "evanet": 20}[arguments.space]
-    parts = {"a": (compare_analytic, many), "b": (compare_training, 3)}
+    train = {"tiny_video": compare_training, "evanet": evanet_training.compare}
+    parts = {"a": (compare_analytic, many), "b": (train[arguments.space], 3)}
     compare, seeds = parts[arguments.part]
     arguments.seeds = arguments.seeds or seeds
     compare(arguments)
