@@ -9,7 +9,7 @@ if __name__ == "__main__":  # First, as the libraries below write on the screen.
     launch.main(
         "zoo.train.train",
         "--gin_file=train/tvn1.gin --data=videos --workdir=runs/tvn1",
-        weights="a run's folder or a .weights.h5 file to begin with",
+        weights="to begin with: a run's folder, a .weights.h5 file, or I3D's or S3D's",
         search="folder of a search whose best networks become an ensemble, in place "
         "of --model;\n--data is its clips where not given",
         top_k="networks of the --search to train, one after the other (default 3): the "
@@ -69,7 +69,7 @@ def train(
         clips: A clip source.
         recipe: How to train; the default suits some hundred clips.
         clip_spec: Clips to train on; None is what the genotype says.
-        weights: A run's folder or a `.weights.h5` file to begin with.
+        weights: To begin with: a run's folder, or what `zoo.weights.load` reads.
         new_head: Whether the classifier begins anew, as other classes need it.
         seed: Of the weights, and of the order and the augmentation of the clips.
         save_every: Steps between checkpoints and validations.
