@@ -6,6 +6,7 @@ from keras import layers
 from zoo.genotypes.inception import InceptionGenotype
 from zoo.genotypes.plans.inception import Chains, Stage, Step
 from zoo.layers.convolution import SpatialConv, TemporalConv
+from zoo.layers.flow import flow_of
 from zoo.layers.fusion import Resample
 from zoo.layers.gaussian import InflatedTGM
 from zoo.layers.head import VideoHead
@@ -24,6 +25,7 @@ def build(
     include_top: bool = True,
     pooling: str = "pairs",
     dropout: float = 0.5,
+    flow: str | None = None,
 ) -> keras.Model:
     """Builds an Inception network over space and time.
 
@@ -40,6 +42,9 @@ def build(
         include_top: Whether to end with the classifier.
         pooling: How the classifier joins frames; see `VideoHead`.
         dropout: Before the classifier; see `VideoHead`.
+        flow: Where the network reads optical flow that it computes from RGB: "tvl1" or
+            "representation", layers of `zoo/layers/flow.py`; None reads what it is
+            given.
 
     Returns:
         Model from `clip`, float32 of (batch, frames, height, width, channels), RGB in
@@ -48,8 +53,9 @@ def build(
     """
     input_shape = tuple(input_shape or genotype.clip_spec.shape)
     clip = keras.Input(input_shape, name="clip")
-    x = ClipScale(name="clip_scale")(clip)
-    for stage in genotype.stages(input_shape):
+    x = flow_of(clip, flow) if flow else clip
+    x = ClipScale(name="clip_scale")(x)
+    for stage in genotype.stages(tuple(x.shape[1:])):
         x = _stage(x, stage)
     if include_top:
         head = VideoHead(num_classes, pooling, dropout, dtype="float32", name="head")
