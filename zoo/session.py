@@ -119,15 +119,20 @@ class Session(keras.callbacks.Callback):
         # Rows are means since the row before, also in a run that resumes in between:
         # a checkpoint always ends a row.
         self.model.reset_metrics()
-        if saves:
-            self._save(step)
+        shown = self._validate(step) if saves else ""
+        # Before the checkpoint: a kill in between leaves a row too many, which goes on
+        # resuming, and not one too few.
         if self.table:
             self.table.add(self.row)
         if self.events:
             values = {k: v for k, v in self.row.items() if k != "step"}
             self.events.add(step, values)
+        if saves:
+            checkpoints.save(self.workdir / CHECKPOINT, self.progress, self.variables)
+            self.line.note(f"step {step}: validation {shown}, saved")
 
-    def _save(self, step: int) -> None:
+    def _validate(self, step: int) -> str:
+        """Scores the network and keeps the best weights; gives the scores in words."""
         try:  # Before the best weights are replaced, too.
             checkpoints.check_finite(self.variables)
         except checkpoints.NotFinite as error:
@@ -140,10 +145,7 @@ class Session(keras.callbacks.Callback):
             best = score
             weights.save(self.network, self.workdir / BEST_WEIGHTS)
         self.progress = checkpoints.Progress(step, best)
-        path = self.workdir / CHECKPOINT
-        checkpoints.save(path, self.progress, self.variables)
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
-        self.line.note(f"step {step}: validation {shown}, saved")
+        return "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
 
     def _stop(self, reason: str):
         path = self.workdir and self.workdir / CHECKPOINT
