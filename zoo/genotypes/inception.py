@@ -18,7 +18,8 @@ from zoo.genotypes.base import (
     check_whole,
     revised,
 )
-from zoo.genotypes.plans.inception import MODULES, Stage, unfold
+from zoo.genotypes.plans.chains import Stage
+from zoo.genotypes.plans.inception import MODULES, unfold
 from zoo.genotypes.space_time import SpaceTimeConv, check_time
 from zoo.genotypes.tally import Features, Tally
 

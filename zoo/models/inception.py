@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from zoo.genotypes.inception import InceptionGenotype
-from zoo.genotypes.plans.inception import Chains, Stage, Step
+from zoo.genotypes.plans.chains import Chains, Stage, Step
 from zoo.layers.convolution import SpatialConv, TemporalConv
 from zoo.layers.flow import flow_of
 from zoo.layers.fusion import Resample
