@@ -1,6 +1,6 @@
 """Do our layers cost more than Keras' own that compute the same?
 
-    python benches/bench_layers.py [--part=layers] [--rounds=15]
+    python benches/bench_layers.py [--part=layers] [--frames 3 7] [--rounds=15]
     python benches/bench_layers.py --part=networks [--names tvn1 inception_3d ...]
 
 Part layers: `InflatedTGM` against a `Conv3D` of the same size. Part networks: each
@@ -47,8 +47,10 @@ NUM_CLASSES = 10
 COLUMNS = ("forward", "forward, fused", "training step")
 
 
-def compare_layers(rounds: int):
+def compare_layers(sizes: list[int], rounds: int):
     for shape, filters, frames, profile in LAYERS:
+        if frames not in sizes:
+            continue
         size = (frames, 3, 3)
         clip = keras.Input(shape[1:])
         ours = keras.Model(clip, InflatedTGM(filters, size, profile=profile)(clip))
@@ -64,7 +66,8 @@ def compare_networks(names: list[str], rounds: int):
         ours = zoo.create(name, **options)
         theirs = plain(ours)
         clip = random_clip((2, *ours.input_shape[1:]))
-        np.testing.assert_allclose(ours(clip), theirs(clip), rtol=1e-3, atol=1e-4)
+        outputs = [inference.compiled(model)(clip) for model in (ours, theirs)]
+        np.testing.assert_allclose(*outputs, rtol=1e-3, atol=1e-4)
         title = f"{name}, {'x'.join(map(str, ours.input_shape[1:4]))}"
         compare(title, ours, theirs, 1, rounds)
 
@@ -245,13 +248,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=("layers", "networks", "all"), default="all")
     parser.add_argument("--names", nargs="+", default=list(NETWORKS))
+    parser.add_argument("--frames", nargs="+", type=int, default=[1, 3, 7])
     parser.add_argument("--rounds", type=int, default=15)
     flags = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {keras.backend.backend()}")
     print("Milliseconds of ours / of Keras' = median ratio (of their CPU time)\n")
     print(f"| | {' | '.join(COLUMNS)} |\n|{'---|' * (1 + len(COLUMNS))}")
     if flags.part != "networks":
-        compare_layers(flags.rounds)
+        compare_layers(flags.frames, flags.rounds)
     if flags.part != "layers":
         compare_networks(flags.names, flags.rounds)
 
