@@ -36,6 +36,13 @@ class Instance:
     spatial: SpatialLayer | None
     temporal: TemporalLayer | None
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:  # Else each look into a cache would work it out again.
+        return hash((self.name, self.block, self.input, self.spatial, self.temporal))
+
     @property
     def lead(self) -> bool:
         """Whether it begins with a 1x1 convolution to the block's width."""
