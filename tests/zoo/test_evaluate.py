@@ -39,8 +39,10 @@ def trained(saved, tmp_path, request):
 
 
 @pytest.fixture
-def undrawn(monkeypatch):
-    """Spares what the confusions take to draw."""
+def spare(monkeypatch):
+    """Neither compiles networks nor draws their confusions, which takes longest."""
+    plain = lambda model: lambda clip: ops.convert_to_numpy(model(clip))  # noqa: E731
+    monkeypatch.setattr(inference, "compiled", plain)
     monkeypatch.setattr(tables, "_draw_confusion", lambda *_: None)
 
 
@@ -53,7 +55,7 @@ def table(folder, name):
         return list(csv.reader(file))
 
 
-def test_scores_of_a_network_that_always_says_grey(trained, undrawn, capsys):
+def test_scores_of_a_network_that_always_says_grey(trained, spare, capsys):
     # The test clips are dark, grey, light, dark.
     scores = evaluate.evaluate(trained, ArrayClips(), batch_size=3)
     chances = np.exp([0, 2, 1]) / np.exp([0, 2, 1]).sum()
@@ -87,6 +89,7 @@ def test_reports_name_classes_videos_and_confusions(trained):
         assert file.read(8) == b"\x89PNG\r\n\x1a\n"
 
 
+@pytest.mark.usefixtures("spare")
 @pytest.mark.parametrize("trained", ["multi"], indirect=True)
 def test_many_labels_are_scored_by_precision(trained):
     scores = evaluate.evaluate(trained, ArrayClips("multi"), split="validation")
@@ -98,7 +101,7 @@ def test_many_labels_are_scored_by_precision(trained):
     assert rows[1] == ["dark", "2", "0.4000"]
 
 
-def test_classes_are_matched_by_name(trained, undrawn, tmp_path):
+def test_classes_are_matched_by_name(trained, spare, tmp_path):
     clips = ArrayClips(classes=("light", "grey"))
     scores = evaluate.evaluate(trained, clips, out=str(tmp_path / "out"))
     assert scores["top1"] == 0.5
@@ -106,19 +109,9 @@ def test_classes_are_matched_by_name(trained, undrawn, tmp_path):
     assert labels == ["light", "grey", "light", "grey"]
 
 
-def test_validation_stands_in_for_a_missing_test_split(trained, undrawn, capsys):
+def test_validation_stands_in_for_a_missing_test_split(trained, spare, capsys):
     evaluate.evaluate(trained, ArrayClips(sizes={"test": 0}))
     assert "5 clips of validation" in capsys.readouterr().out
-
-
-def test_unknown_classes_are_refused(trained):
-    with pytest.raises(ValueError, match=r"classes that the network knows.*also red"):
-        evaluate.evaluate(trained, ArrayClips(classes=("grey", "red")))
-
-
-def test_another_task_is_refused(trained):
-    with pytest.raises(ValueError, match="`clips` must be of a single-label task"):
-        evaluate.evaluate(trained, ArrayClips("multi"))
 
 
 class Rated(ArrayClips):
@@ -142,15 +135,24 @@ def says(bias, spec=TINY, classes=CLASSES, task="single"):
 
 
 @pytest.fixture
-def runs(monkeypatch, tmp_path):
+def runs(monkeypatch, spare, tmp_path):
     """Runs by their folder, as `inference.load` finds them; nothing is compiled."""
     known = {}
     monkeypatch.setattr(inference, "load", lambda name: known[str(name)])
-    plain = lambda model: lambda clip: ops.convert_to_numpy(model(clip))  # noqa: E731
-    monkeypatch.setattr(inference, "compiled", plain)
-    monkeypatch.setattr(tables, "_draw_confusion", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     return known
+
+
+def test_unknown_classes_are_refused(runs):
+    runs["a"] = says([0.0, 2, 1])
+    with pytest.raises(ValueError, match=r"classes that the network knows.*also red"):
+        evaluate.evaluate("a", ArrayClips(classes=("grey", "red")))
+
+
+def test_another_task_is_refused(runs):
+    runs["a"] = says([0.0, 2, 1])
+    with pytest.raises(ValueError, match="`clips` must be of a single-label task"):
+        evaluate.evaluate("a", ArrayClips("multi"))
 
 
 def test_several_networks_are_scored_with_their_ensemble(runs, capsys):

@@ -34,6 +34,12 @@ def run(trained):
     return inference.load(trained)
 
 
+@pytest.fixture
+def loaded(run, monkeypatch):
+    """Spares the commands what it takes to load the run and to compile it."""
+    monkeypatch.setattr(inference, "load", lambda folder: run)
+
+
 def test_folders_are_searched_and_broken_files_named(run, videos):
     results = dict(predict.predict(run, [str(videos), "gone.mp4"]))
     names = [name.removeprefix(str(videos)) for name in results]
@@ -61,6 +67,7 @@ def test_table_has_the_best_classes_first(trained, videos, capsys):
     assert float(first.split()[0]) >= float(second.split()[0]) > 0
 
 
+@pytest.mark.usefixtures("loaded")
 def test_json_holds_predictions_and_errors(trained, videos, capsys):
     paths = [str(videos / name) for name in ("broken.mp4", "a.mp4")]
     assert predict.main([f"--model={trained}", "--json", *paths]) == 1
@@ -73,6 +80,7 @@ def test_json_holds_predictions_and_errors(trained, videos, capsys):
     )
 
 
+@pytest.mark.usefixtures("loaded")
 def test_broken_file_gets_one_line_and_others_go_on(trained, videos, capsys):
     paths = [str(videos / name) for name in ("broken.mp4", "a.mp4")]
     assert predict.main([f"--model={trained}", *paths]) == 1
@@ -97,6 +105,7 @@ def test_mistakes_are_named(argv, reason):
         predict.main(argv)
 
 
+@pytest.mark.usefixtures("loaded")
 def test_folder_without_videos_is_refused(trained, tmp_path):
     with pytest.raises(ValueError, match="`path` must be a video, or a folder"):
         predict.main([f"--model={trained}", str(tmp_path)])

@@ -1,3 +1,5 @@
+import inspect
+
 import helpers
 import keras
 import pytest
@@ -7,8 +9,12 @@ ALWAYS = keras.backend.backend() == "jax"
 
 
 def pytest_generate_tests(metafunc):
-    """Each contract holds without a compiler, and with one: that is of tier `model`."""
-    if metafunc.function.__name__ == "test_contract" and not ALWAYS:
+    """Contracts hold without a compiler, and with one: that is of tier `model`.
+
+    So does what else asks for `compiled`: whether it shall compile.
+    """
+    asks = "compiled" in inspect.signature(metafunc.function).parameters
+    if (asks or metafunc.function.__name__ == "test_contract") and not ALWAYS:
         ways = [
             pytest.param(False, id="eager"),
             pytest.param(True, id="compiled", marks=pytest.mark.model),
@@ -19,3 +25,4 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(autouse=True)
 def compiled(request, monkeypatch):
     monkeypatch.setattr(helpers, "COMPILED", getattr(request, "param", ALWAYS))
+    return helpers.COMPILED
