@@ -9,21 +9,25 @@ import keras
 
 from zoo.genotypes import (
     FOUND,
+    AssembleNetGenotype,
     EvaNetGenotype,
     Genotype,
     InceptionGenotype,
     TinyVideoGenotype,
 )
-from zoo.models import evanet, inception, tiny_video
+from zoo.models import assemblenet, evanet, inception, tiny_video
 
 BUILDERS: dict[type[Genotype], Callable[..., keras.Model]] = {
+    AssembleNetGenotype: assemblenet.build,
     EvaNetGenotype: evanet.build,
     InceptionGenotype: inception.build,
     TinyVideoGenotype: tiny_video.build,
 }
-# What training taught about a genotype's parts: from the trained network, a number by
-# part, such as the gates of edges. A family without such parts has no entry.
-FEEDBACK: dict[type[Genotype], Callable[[keras.Model], dict[str, float]]] = {}
+# What training taught about a genotype's parts: from it and the trained network, a
+# number by part, such as the gates of edges. A family without such parts has no entry.
+FEEDBACK: dict[type[Genotype], Callable[..., dict[str, float]]] = {
+    AssembleNetGenotype: assemblenet.feedback,
+}
 # What `build` gives every builder; the rest are a family's options.
 COMMON = ("genotype", "input_shape", "num_classes", "include_top")
 
@@ -68,7 +72,7 @@ def build(
 def feedback(genotype: Genotype, model: keras.Model) -> dict[str, float]:
     """What training taught a network about the parts of its genotype, by part."""
     read = FEEDBACK.get(type(genotype))
-    return read(model) if read else {}
+    return read(genotype, model) if read else {}
 
 
 def check_options(genotype: Genotype, options: Iterable[str]) -> None:

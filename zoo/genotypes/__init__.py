@@ -5,9 +5,10 @@
 
 import functools
 
+from zoo.genotypes.assemblenet import AssembleNetGenotype
 from zoo.genotypes.base import ClipSpec, Cost, Genotype, check, parse_object
 from zoo.genotypes.evanet import EvaNetGenotype
-from zoo.genotypes.found import evanet, inception, tiny_video
+from zoo.genotypes.found import assemblenet, evanet, inception, tiny_video
 from zoo.genotypes.inception import InceptionGenotype
 from zoo.genotypes.tiny_video import TinyVideoGenotype
 
@@ -15,9 +16,15 @@ __all__ = ["FAMILIES", "FOUND", "ClipSpec", "Cost", "Genotype", "from_json"]
 
 FAMILIES: dict[str, type[Genotype]] = {
     genotype_class.family: genotype_class
-    for genotype_class in [EvaNetGenotype, InceptionGenotype, TinyVideoGenotype]
+    for genotype_class in [
+        AssembleNetGenotype,
+        EvaNetGenotype,
+        InceptionGenotype,
+        TinyVideoGenotype,
+    ]
 }
 FOUND: dict[str, Genotype] = {
+    **assemblenet.FOUND,
     **evanet.FOUND,
     **inception.FOUND,
     **tiny_video.FOUND,

@@ -1,0 +1,322 @@
+"""How an AssembleNet genotype unfolds: every layer of its graph, with its shapes.
+
+The rules are those of the released code (google-research, assemblenet, commit
+0c1bbe5f). Inputs that meet are brought to the smallest size among them by maximum pools
+of whole squares; those of equal width are weighted and summed, a sum that is narrower
+than the widest input is projected to its width, and the sums are added. The code takes
+`(size + 1) // smallest` for the side of a square, which misses some sizes where nodes
+are more than one stride apart. Here it is the ratio of their strides, which equals the
+code's in the published networks and never misses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from zoo.genotypes.base import check
+from zoo.genotypes.tally import Features, Tally
+
+if TYPE_CHECKING:  # The genotype unfolds itself with this file.
+    from zoo.genotypes.assemblenet import AssembleNetGenotype, Node
+
+STEM_STRIDE = 4  # Of RGB and flow: a convolution and a pool; of objects: one pool.
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a stem or a block.
+
+    Args:
+        kind: "space" or "time" for convolutions, "pool" for a maximum pool over space,
+            "pad" for zeros around each frame.
+        name: Of the layer.
+        input: Shape that it reads.
+        output: Shape that it puts out.
+        size: Pixels a side, or frames, of the kernel or pool; of "pad" those that it
+            adds on each side.
+        stride: Over space.
+        dilation: Over time.
+        norm: "" for none; "zero" for one whose scale begins at zero; else "plain".
+        activation: Name of the ReLU that follows; "" is none.
+    """
+
+    kind: str
+    name: str
+    input: Features
+    output: Features
+    size: int
+    stride: int = 1
+    dilation: int = 1
+    norm: str = ""
+    activation: str = ""
+
+    def tally(self, tally: Tally) -> None:
+        """Adds what the layer costs, and what follows it."""
+        if self.kind in ("pool", "pad"):
+            tally.output(self.output)
+            return
+        size = self.size**2 if self.kind == "space" else self.size
+        kernel = size * self.input.channels
+        norm, activate = bool(self.norm), bool(self.activation)
+        tally.conv(self.output, kernel, activate, norm=norm)
+
+
+@dataclass(frozen=True)
+class Module:
+    """A residual module: layers, the shortcut around them, their sum and its ReLU.
+
+    Args:
+        layers: One after the other.
+        shortcut: The convolution of the first module of a block; None is the input.
+        name: Of the sum; the ReLU has the name `activation`.
+        activation: Of the ReLU.
+    """
+
+    layers: tuple[Layer, ...]
+    shortcut: Layer | None
+    name: str
+    activation: str
+
+    def tally(self, tally: Tally) -> None:
+        """Adds what the module costs."""
+        for layer in (*self.layers, *([self.shortcut] if self.shortcut else [])):
+            layer.tally(tally)
+        for _ in range(2):
+            tally.output(self.layers[-1].output)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Inputs of a node that have one width, which are weighted and summed.
+
+    Args:
+        positions: Of the inputs, among those of the node.
+        output: Shape of the sum.
+        projection: To the widest; None where it is.
+    """
+
+    positions: tuple[int, ...]
+    output: Features
+    projection: Layer | None
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """How the inputs of a node become one.
+
+    Args:
+        pools: For each input the pool over space; None where it is small enough.
+        groups: By width, in order of their first inputs; none for one input.
+        output: Shape of the whole.
+    """
+
+    pools: tuple[Layer | None, ...]
+    groups: tuple[Group, ...]
+    output: Features
+
+    def tally(self, tally: Tally) -> None:
+        """Adds what the fusion costs: a weight an input, too."""
+        for pool in filter(None, self.pools):
+            pool.tally(tally)
+        for group in self.groups:
+            tally.parameters += len(group.positions)
+            tally.output(group.output)
+            if group.projection:
+                group.projection.tally(tally)
+        if len(self.groups) > 1:
+            tally.output(self.output)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a node of the graph unfolds to.
+
+    Args:
+        node: Of the genotype.
+        name: Of its output.
+        stride: Over space, of its output in the whole clip.
+        output: Shape that leaves it.
+        stem: Layers of a source.
+        fusion: Of a block's inputs.
+        modules: Of a block.
+    """
+
+    node: Node
+    name: str
+    stride: int
+    output: Features
+    stem: tuple[Layer, ...] = ()
+    fusion: Fusion | None = None
+    modules: tuple[Module, ...] = ()
+
+    def tally(self, tally: Tally) -> None:
+        """Adds what the node costs."""
+        for layer in self.stem:
+            layer.tally(tally)
+        if self.fusion:
+            self.fusion.tally(tally)
+        for module in self.modules:
+            module.tally(tally)
+
+
+class Plan:
+    """The layers of a whole network.
+
+    Args:
+        genotype: Of the network.
+        input_shape: (frames, height, width, channels) of the clip.
+    """
+
+    def __init__(self, genotype: AssembleNetGenotype, input_shape: tuple):
+        self.genotype = genotype
+        self.clip = Features(*input_shape)
+        rule = "of at least two frames, which flow needs"
+        still = "flow" in genotype.kinds and self.clip.frames < 2
+        check(not still, "input_shape", rule, tuple(input_shape))
+        self.parts: list[Part] = []
+        for index, node in enumerate(genotype.nodes):
+            unfolded = self._source if node.kind != "block" else self._block
+            self.parts.append(unfolded(index, node))
+
+    @property
+    def tops(self) -> list[Part]:
+        """Nodes that are classified."""
+        last = max(part.node.level for part in self.parts)
+        return [part for part in self.parts if part.node.level == last]
+
+    @cached_property
+    def output(self) -> Features:
+        """Shape that is classified, its places averaged over space."""
+        shapes = [top.output for top in self.tops]
+        if len(shapes) == 1:
+            return shapes[0]
+        widths = {shape.channels for shape in shapes}
+        # Those of several widths can not be averaged.
+        channels = sum(shape.channels for shape in shapes)
+        channels = shapes[0].channels if len(widths) == 1 else channels
+        return Features(shapes[0].frames, 1, 1, channels)
+
+    def tally(self, tally: Tally) -> None:
+        """Adds what all costs but the classifier."""
+        if "flow" in self.genotype.kinds:
+            tally.output(self.clip.with_channels(2))
+        for part in self.parts:
+            part.tally(tally)
+        if len(self.tops) > 1:
+            for top in self.tops:
+                tally.elements += top.output.frames * top.output.channels
+            tally.output(self.output)
+
+    def _source(self, index: int, node: Node) -> Part:
+        name, filters = f"node{index}", node.channels
+        if node.kind == "object":
+            shape = self.clip.with_channels(filters)
+            layers = [_pool(name, shape, STEM_STRIDE, STEM_STRIDE)]
+        elif node.kind == "flow":
+            layers = _strided(f"{name}_conv", self.clip.with_channels(2), filters, 7, 2)
+            layers.append(_pool(name, layers[-1].output, 2, 2))
+        else:
+            layers = _strided(f"{name}_conv", self.clip, filters, 7, 2)
+            before = layers[-1].output
+            time = f"{name}_time"
+            layers.append(
+                _conv("time", time, before, filters, 5, dilation=node.dilation)
+            )
+            layers.append(_pool(name, before, 3, 2))
+        return Part(node, name, STEM_STRIDE, layers[-1].output, stem=tuple(layers))
+
+    def _block(self, index: int, node: Node) -> Part:
+        name = f"node{index}"
+        inputs = [self.parts[source] for source in node.inputs]
+        fusion = _fused(name, inputs)
+        stride = node.stride * max(part.stride for part in inputs)
+        modules, shape = [], fusion.output
+        count = self.genotype.modules[node.level - 1]
+        for position in range(count):
+            last = position == count - 1
+            inner = self.genotype.inner[node.level - 1]
+            module = _module(name, position, shape, node, inner, last)
+            modules.append(module)
+            shape = module.layers[-1].output
+        return Part(node, name, stride, shape, fusion=fusion, modules=tuple(modules))
+
+
+def _fused(name: str, inputs: list[Part]) -> Fusion:
+    coarsest = max(inputs, key=lambda part: part.stride)
+    target = coarsest.output
+    pools = []
+    for position, part in enumerate(inputs):
+        side = coarsest.stride // part.stride
+        pool = _pool(f"{name}_input{position}_pool", part.output, side, side)
+        pools.append(pool if side > 1 else None)
+    if len(inputs) == 1:
+        return Fusion(tuple(pools), (), target)
+    widest = max(part.output.channels for part in inputs)
+    output = target.with_channels(widest)
+    groups = []
+    for width in dict.fromkeys(part.output.channels for part in inputs):
+        positions = [i for i, p in enumerate(inputs) if p.output.channels == width]
+        shape = target.with_channels(width)
+        projection = Layer("space", f"{name}_project{width}", shape, output, 1)
+        groups.append(
+            Group(tuple(positions), shape, projection if width < widest else None)
+        )
+    return Fusion(tuple(pools), tuple(groups), output)
+
+
+def _module(
+    name: str, position: int, shape: Features, node: Node, inner: int, last: bool
+) -> Module:
+    """A module: a 2D one, or every second time one over space and time."""
+    stride = node.stride if position == 0 else 1
+    place, channels = f"{name}_module{position}", node.channels
+    if position % 2 == 0:
+        first = _conv("space", f"{place}_reduce", shape, channels, 1)
+    else:
+        name_of_time = f"{place}_time"
+        first = _conv("time", name_of_time, shape, channels, 3, dilation=node.dilation)
+    layers = [first, *_strided(f"{place}_space", first.output, inner, 3, stride)]
+    before = layers[-1].output
+    output = before.with_channels(4 * channels)
+    layers.append(Layer("space", f"{place}_expand", before, output, 1, norm="zero"))
+    shortcut = None
+    if position == 0:
+        around = f"{place}_shortcut"
+        shortcut = Layer("space", around, shape, output, 1, stride, norm="plain")
+    activation = name if last else f"{place}_output"
+    return Module(tuple(layers), shortcut, f"{place}_add", activation)
+
+
+def _strided(
+    name: str, shape: Features, filters: int, size: int, stride: int
+) -> list[Layer]:
+    """A convolution over space, with as many zeros on each side where it strides."""
+    if stride == 1:
+        return [_conv("space", name, shape, filters, size)]
+    around = (size - 1) // 2
+    height, width = (side + 2 * around for side in (shape.height, shape.width))
+    padded = Features(shape.frames, height, width, shape.channels)
+    pad = Layer("pad", f"{name}_pad", shape, padded, around)
+    conv = _conv("space", name, padded, filters, size, stride)
+    output = shape.strided(size=stride).with_channels(filters)
+    return [pad, replace(conv, output=output)]
+
+
+def _conv(
+    kind: str,
+    name: str,
+    shape: Features,
+    filters: int,
+    size: int,
+    stride: int = 1,
+    dilation: int = 1,
+) -> Layer:
+    output = shape.with_channels(filters)
+    activation = f"{name}_activation"
+    return Layer(kind, name, shape, output, size, stride, dilation, "plain", activation)
+
+
+def _pool(name: str, shape: Features, size: int, stride: int) -> Layer:
+    return Layer("pool", name, shape, shape.strided(size=stride), size, stride)
