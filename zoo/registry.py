@@ -13,14 +13,16 @@ from zoo.genotypes import (
     EvaNetGenotype,
     Genotype,
     InceptionGenotype,
+    ResNet2Plus1DGenotype,
     TinyVideoGenotype,
 )
-from zoo.models import assemblenet, evanet, inception, tiny_video
+from zoo.models import assemblenet, evanet, inception, resnet2plus1d, tiny_video
 
 BUILDERS: dict[type[Genotype], Callable[..., keras.Model]] = {
     AssembleNetGenotype: assemblenet.build,
     EvaNetGenotype: evanet.build,
     InceptionGenotype: inception.build,
+    ResNet2Plus1DGenotype: resnet2plus1d.build,
     TinyVideoGenotype: tiny_video.build,
 }
 # What training taught about a genotype's parts: from it and the trained network, a

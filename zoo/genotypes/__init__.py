@@ -8,8 +8,16 @@ import functools
 from zoo.genotypes.assemblenet import AssembleNetGenotype
 from zoo.genotypes.base import ClipSpec, Cost, Genotype, check, parse_object
 from zoo.genotypes.evanet import EvaNetGenotype
-from zoo.genotypes.found import assemblenet, evanet, inception, tiny_video
+from zoo.genotypes.found import (
+    assemblenet,
+    assemblenet_plus,
+    evanet,
+    inception,
+    resnet2plus1d,
+    tiny_video,
+)
 from zoo.genotypes.inception import InceptionGenotype
+from zoo.genotypes.resnet2plus1d import ResNet2Plus1DGenotype
 from zoo.genotypes.tiny_video import TinyVideoGenotype
 
 __all__ = ["FAMILIES", "FOUND", "ClipSpec", "Cost", "Genotype", "from_json"]
@@ -20,13 +28,16 @@ FAMILIES: dict[str, type[Genotype]] = {
         AssembleNetGenotype,
         EvaNetGenotype,
         InceptionGenotype,
+        ResNet2Plus1DGenotype,
         TinyVideoGenotype,
     ]
 }
 FOUND: dict[str, Genotype] = {
     **assemblenet.FOUND,
+    **assemblenet_plus.FOUND,
     **evanet.FOUND,
     **inception.FOUND,
+    **resnet2plus1d.FOUND,
     **tiny_video.FOUND,
 }
 

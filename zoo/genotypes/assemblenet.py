@@ -46,7 +46,7 @@ class Node:
     channels: int  # A block puts out four times as many, a source these.
     level: int = 0  # 0 for sources, 1 to 4 for blocks.
     dilation: int = 1  # Of the convolutions over time; flow and objects have none.
-    stride: int = 1  # Over space, in the block's first module.
+    stride: int = 1  # 1 or 2: over space, in the block's first module.
     inputs: tuple[int, ...] = ()  # Indices of the nodes that it reads.
     weights: tuple[float, ...] = ()  # Learned gate of each input, 0 to 1; or none.
 
@@ -54,8 +54,9 @@ class Node:
         check_fields(self)
         kinds = (*SOURCES, "block")
         check(self.kind in kinds, "kind", f"one of {kinds}", self.kind)
-        for name in ("channels", "dilation", "stride"):
+        for name in ("channels", "dilation"):
             check_whole(getattr(self, name), name)
+        check(self.stride in (1, 2), "stride", "1 or 2", self.stride)
         if self.kind == "block":
             check(self.level in range(1, LEVELS + 1), "level", "1 to 4", self.level)
             check(len(self.inputs) > 0, "inputs", "at least one", self.inputs)
@@ -65,7 +66,8 @@ class Node:
             check(self.stride == 1, "stride", "1 for a source", self.stride)
             plain = self.kind == "rgb" or self.dilation == 1
             check(plain, "dilation", f"1 for {self.kind}", self.dilation)
-        check(len(set(self.inputs)) == len(self.inputs), "inputs", "distinct", self)
+        distinct = len(set(self.inputs)) == len(self.inputs)
+        check(distinct, "inputs", "distinct", self.inputs)
         # The sum of one input has no weight.
         gates = len(self.inputs) if len(self.inputs) > 1 else 0
         fits = not self.weights or len(self.weights) == gates
@@ -101,8 +103,11 @@ class AssembleNetGenotype(Genotype):
                 check_whole(value, name)
         levels = [node.level for node in self.nodes]
         check(levels == sorted(levels), "nodes", "in the order of their levels", levels)
-        sources = any(node.kind in ("rgb", "flow") for node in self.nodes)
-        check(sources, "nodes", "with a source of RGB or flow", self.nodes)
+        sources = {"rgb", "flow"} & {*self.kinds}
+        check(bool(sources), "nodes", "with a source of RGB or flow", self.kinds)
+        widths = {node.channels for node in self.nodes if node.kind == "object"}
+        rule = "with one number of channels for all sources of objects"
+        check(len(widths) < 2, "nodes", rule, sorted(widths))
         check(LEVELS in levels, "nodes", f"with a block of level {LEVELS}", levels)
         for index, node in enumerate(self.nodes):
             rule = f"of nodes at a lower level than node {index}, which is at "

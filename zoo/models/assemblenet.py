@@ -7,7 +7,8 @@ from keras import layers, ops
 
 from zoo.genotypes.assemblenet import AssembleNetGenotype
 from zoo.genotypes.base import check
-from zoo.genotypes.plans.assemblenet import Fusion, Layer, Module, Part
+from zoo.genotypes.plans.assemblenet import Fusion, Part
+from zoo.genotypes.plans.residual import Layer, Module
 from zoo.layers.convolution import SpatialConv, TemporalConv
 from zoo.layers.flow import RepresentationFlow, TVL1Flow
 from zoo.layers.fusion import GatedSum
@@ -56,7 +57,8 @@ def build(
         (batch, num_classes), or without the top to what is classified: the features of
         the last level, averaged over space if it has several nodes. Inputs `flow` of 2
         channels and `objects`, a channel for each class, come after `clip` where the
-        graph has such sources. Each node's output is an endpoint: `node0`, `node1`, ...
+        graph has such sources; what nothing reads is no input. Each node's output is
+        an endpoint: `node0`, `node1`, ...
 
     Raises:
         ValueError: An option is unknown, or the clip has one frame and flow is needed.
@@ -66,7 +68,7 @@ def build(
     input_shape = tuple(input_shape or genotype.clip_spec.shape)
     plan = genotype.plan(input_shape)
     inputs = _inputs(genotype, input_shape, flow)
-    sources = {"rgb": inputs["clip"], "object": inputs.get("objects")}
+    sources = {"rgb": inputs.get("clip"), "object": inputs.get("objects")}
     if "flow" in genotype.kinds:
         known = inputs.get("flow")
         sources["flow"] = _flow(flow)(inputs["clip"]) if known is None else known
@@ -106,13 +108,13 @@ def feedback(genotype: AssembleNetGenotype, model: keras.Model) -> dict[str, flo
 
 def _inputs(genotype: AssembleNetGenotype, shape: tuple, flow: str) -> dict:
     """The model's inputs by name."""
-    inputs = {"clip": keras.Input(shape, name="clip")}
-    if flow == "input" and "flow" in genotype.kinds:
+    inputs, given = {}, flow == "input" and "flow" in genotype.kinds
+    if "rgb" in genotype.kinds or not given:
+        inputs["clip"] = keras.Input(shape, name="clip")
+    if given:
         inputs["flow"] = keras.Input((*shape[:3], 2), name="flow")
     if "object" in genotype.kinds:
-        classes = {n.channels for n in genotype.nodes if n.kind == "object"}
-        rule = "of one number of channels for all objects"
-        check(len(classes) == 1, "nodes", rule, sorted(classes))
+        classes = {node.channels for node in genotype.nodes if node.kind == "object"}
         inputs["objects"] = keras.Input((*shape[:3], *classes), name="objects")
     return inputs
 
@@ -141,7 +143,9 @@ def _fused(tensors: list, part: Part, edges: str):
 
 
 def _module(x, module: Module, dilation: int):
-    shortcut = _layer(x, module.shortcut) if module.shortcut else x
+    shortcut = x
+    for layer in module.shortcut:
+        shortcut = _layer(shortcut, layer)
     for layer in module.layers:
         x = _layer(x, layer)
     x = layers.Add(name=module.name)([x, shortcut])

@@ -11,80 +11,18 @@ code's in the published networks and never misses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from zoo.genotypes.base import check
+from zoo.genotypes.plans.residual import Layer, Module, conv, pool, strided
 from zoo.genotypes.tally import Features, Tally
 
 if TYPE_CHECKING:  # The genotype unfolds itself with this file.
     from zoo.genotypes.assemblenet import AssembleNetGenotype, Node
 
 STEM_STRIDE = 4  # Of RGB and flow: a convolution and a pool; of objects: one pool.
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer of a stem or a block.
-
-    Args:
-        kind: "space" or "time" for convolutions, "pool" for a maximum pool over space,
-            "pad" for zeros around each frame.
-        name: Of the layer.
-        input: Shape that it reads.
-        output: Shape that it puts out.
-        size: Pixels a side, or frames, of the kernel or pool; of "pad" those that it
-            adds on each side.
-        stride: Over space.
-        dilation: Over time.
-        norm: "" for none; "zero" for one whose scale begins at zero; else "plain".
-        activation: Name of the ReLU that follows; "" is none.
-    """
-
-    kind: str
-    name: str
-    input: Features
-    output: Features
-    size: int
-    stride: int = 1
-    dilation: int = 1
-    norm: str = ""
-    activation: str = ""
-
-    def tally(self, tally: Tally) -> None:
-        """Adds what the layer costs, and what follows it."""
-        if self.kind in ("pool", "pad"):
-            tally.output(self.output)
-            return
-        size = self.size**2 if self.kind == "space" else self.size
-        kernel = size * self.input.channels
-        norm, activate = bool(self.norm), bool(self.activation)
-        tally.conv(self.output, kernel, activate, norm=norm)
-
-
-@dataclass(frozen=True)
-class Module:
-    """A residual module: layers, the shortcut around them, their sum and its ReLU.
-
-    Args:
-        layers: One after the other.
-        shortcut: The convolution of the first module of a block; None is the input.
-        name: Of the sum; the ReLU has the name `activation`.
-        activation: Of the ReLU.
-    """
-
-    layers: tuple[Layer, ...]
-    shortcut: Layer | None
-    name: str
-    activation: str
-
-    def tally(self, tally: Tally) -> None:
-        """Adds what the module costs."""
-        for layer in (*self.layers, *([self.shortcut] if self.shortcut else [])):
-            layer.tally(tally)
-        for _ in range(2):
-            tally.output(self.layers[-1].output)
 
 
 @dataclass(frozen=True)
@@ -118,8 +56,8 @@ class Fusion:
 
     def tally(self, tally: Tally) -> None:
         """Adds what the fusion costs: a weight an input, too."""
-        for pool in filter(None, self.pools):
-            pool.tally(tally)
+        for layer in filter(None, self.pools):
+            layer.tally(tally)
         for group in self.groups:
             tally.parameters += len(group.positions)
             tally.output(group.output)
@@ -213,18 +151,17 @@ class Plan:
         name, filters = f"node{index}", node.channels
         if node.kind == "object":
             shape = self.clip.with_channels(filters)
-            layers = [_pool(name, shape, STEM_STRIDE, STEM_STRIDE)]
+            layers = [pool(name, shape, STEM_STRIDE, STEM_STRIDE)]
         elif node.kind == "flow":
-            layers = _strided(f"{name}_conv", self.clip.with_channels(2), filters, 7, 2)
-            layers.append(_pool(name, layers[-1].output, 2, 2))
+            clip = self.clip.with_channels(2)
+            layers = strided("space", f"{name}_conv", clip, filters, 7, 2)
+            layers.append(pool(name, layers[-1].output, 2, 2))
         else:
-            layers = _strided(f"{name}_conv", self.clip, filters, 7, 2)
+            layers = strided("space", f"{name}_conv", self.clip, filters, 7, 2)
             before = layers[-1].output
             time = f"{name}_time"
-            layers.append(
-                _conv("time", time, before, filters, 5, dilation=node.dilation)
-            )
-            layers.append(_pool(name, before, 3, 2))
+            layers.append(conv("time", time, before, filters, 5, node.dilation))
+            layers.append(pool(name, before, 3, 2))
         return Part(node, name, STEM_STRIDE, layers[-1].output, stem=tuple(layers))
 
     def _block(self, index: int, node: Node) -> Part:
@@ -239,7 +176,7 @@ class Plan:
             inner = self.genotype.inner[node.level - 1]
             module = _module(name, position, shape, node, inner, last)
             modules.append(module)
-            shape = module.layers[-1].output
+            shape = module.output
         return Part(node, name, stride, shape, fusion=fusion, modules=tuple(modules))
 
 
@@ -249,8 +186,8 @@ def _fused(name: str, inputs: list[Part]) -> Fusion:
     pools = []
     for position, part in enumerate(inputs):
         side = coarsest.stride // part.stride
-        pool = _pool(f"{name}_input{position}_pool", part.output, side, side)
-        pools.append(pool if side > 1 else None)
+        place = f"{name}_input{position}_pool"
+        pools.append(pool(place, part.output, side, side) if side > 1 else None)
     if len(inputs) == 1:
         return Fusion(tuple(pools), (), target)
     widest = max(part.output.channels for part in inputs)
@@ -273,50 +210,16 @@ def _module(
     stride = node.stride if position == 0 else 1
     place, channels = f"{name}_module{position}", node.channels
     if position % 2 == 0:
-        first = _conv("space", f"{place}_reduce", shape, channels, 1)
+        first = conv("space", f"{place}_reduce", shape, channels, 1)
     else:
-        name_of_time = f"{place}_time"
-        first = _conv("time", name_of_time, shape, channels, 3, dilation=node.dilation)
-    layers = [first, *_strided(f"{place}_space", first.output, inner, 3, stride)]
-    before = layers[-1].output
+        first = conv("time", f"{place}_time", shape, channels, 3, node.dilation)
+    space = strided("space", f"{place}_space", first.output, inner, 3, stride)
+    before = space[-1].output
     output = before.with_channels(4 * channels)
-    layers.append(Layer("space", f"{place}_expand", before, output, 1, norm="zero"))
-    shortcut = None
+    expand = Layer("space", f"{place}_expand", before, output, 1, norm="zero")
+    layers, shortcut = (first, *space, expand), ()
     if position == 0:
         around = f"{place}_shortcut"
-        shortcut = Layer("space", around, shape, output, 1, stride, norm="plain")
+        shortcut = (Layer("space", around, shape, output, 1, stride, norm="plain"),)
     activation = name if last else f"{place}_output"
-    return Module(tuple(layers), shortcut, f"{place}_add", activation)
-
-
-def _strided(
-    name: str, shape: Features, filters: int, size: int, stride: int
-) -> list[Layer]:
-    """A convolution over space, with as many zeros on each side where it strides."""
-    if stride == 1:
-        return [_conv("space", name, shape, filters, size)]
-    around = (size - 1) // 2
-    height, width = (side + 2 * around for side in (shape.height, shape.width))
-    padded = Features(shape.frames, height, width, shape.channels)
-    pad = Layer("pad", f"{name}_pad", shape, padded, around)
-    conv = _conv("space", name, padded, filters, size, stride)
-    output = shape.strided(size=stride).with_channels(filters)
-    return [pad, replace(conv, output=output)]
-
-
-def _conv(
-    kind: str,
-    name: str,
-    shape: Features,
-    filters: int,
-    size: int,
-    stride: int = 1,
-    dilation: int = 1,
-) -> Layer:
-    output = shape.with_channels(filters)
-    activation = f"{name}_activation"
-    return Layer(kind, name, shape, output, size, stride, dilation, "plain", activation)
-
-
-def _pool(name: str, shape: Features, size: int, stride: int) -> Layer:
-    return Layer("pool", name, shape, shape.strided(size=stride), size, stride)
+    return Module(layers, shortcut, f"{place}_add", activation)
