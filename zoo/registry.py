@@ -140,8 +140,9 @@ def endpoints(model: keras.Model) -> list[str]:
 
     By the project's convention they are the layers whose names have no underscore.
     """
-    names = [layer.name for layer in model.layers]
-    return [name for name in names if "_" not in name and name not in ("clip", "head")]
+    inner = [x for x in model.layers if not isinstance(x, keras.layers.InputLayer)]
+    names = [layer.name for layer in inner if layer.name != "head"]
+    return [name for name in names if "_" not in name]
 
 
 def features(model: keras.Model, names: list[str] | None = None) -> keras.Model:

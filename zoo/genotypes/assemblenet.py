@@ -21,11 +21,10 @@ from zoo.genotypes.base import (
     check_whole,
     revised,
 )
-from zoo.genotypes.plans.assemblenet import Plan
+from zoo.genotypes.plans.assemblenet import LEVELS, Plan
 from zoo.genotypes.tally import Tally
 
 SOURCES = ("rgb", "flow", "object")
-LEVELS = 4
 # Modules of each level, by the layers that the paper counts.
 DEPTHS = {
     26: (2, 2, 2, 2),
@@ -36,6 +35,7 @@ DEPTHS = {
     101: (3, 4, 23, 3),
 }
 INNER = (64, 128, 256, 512)
+ATTENTIONS = ("none", "self", "peer")
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,9 @@ class AssembleNetGenotype(Genotype):
     """A graph of sources and blocks, whose nodes of level 4 are classified.
 
     Every node is read, or is of level 4. The nodes stand in the order of their levels.
+    With attention, that of AssembleNet++ (https://arxiv.org/abs/2008.08072), the
+    channels of whatever a block reads are scaled by what its frames show: by "peer"
+    those of all nodes at lower levels, by "self" its own.
     """
 
     family = "assemblenet"
@@ -93,6 +96,7 @@ class AssembleNetGenotype(Genotype):
     nodes: tuple[Node, ...]
     modules: tuple[int, ...] = DEPTHS[50]  # Of a block at each level.
     inner: tuple[int, ...] = INNER  # Channels of their 3x3 convolutions.
+    attention: str = "none"  # Or "self" or "peer".
 
     def __post_init__(self):
         check_fields(self)
@@ -101,6 +105,8 @@ class AssembleNetGenotype(Genotype):
             check(len(values) == LEVELS, name, f"{LEVELS}, one a level", values)
             for value in values:
                 check_whole(value, name)
+        rule = f"one of {ATTENTIONS}"
+        check(self.attention in ATTENTIONS, "attention", rule, self.attention)
         levels = [node.level for node in self.nodes]
         check(levels == sorted(levels), "nodes", "in the order of their levels", levels)
         sources = {"rgb", "flow"} & {*self.kinds}
@@ -120,8 +126,8 @@ class AssembleNetGenotype(Genotype):
         check(not unread, "nodes", "such that each is read", f"unread {unread}")
 
     def is_read(self, index: int) -> bool:
-        """Whether another node, or the classifier, reads the node."""
-        if self.nodes[index].level == LEVELS:
+        """Whether another node, or the classifier, reads the node or its means."""
+        if self.nodes[index].level == LEVELS or self.attention == "peer":
             return True
         return any(index in node.inputs for node in self.nodes)
 

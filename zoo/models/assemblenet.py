@@ -7,8 +7,9 @@ from keras import layers, ops
 
 from zoo.genotypes.assemblenet import AssembleNetGenotype
 from zoo.genotypes.base import check
-from zoo.genotypes.plans.assemblenet import Fusion, Part
+from zoo.genotypes.plans.assemblenet import LEVELS, Fusion, Part
 from zoo.genotypes.plans.residual import Layer, Module
+from zoo.layers.attention import PeerAttention
 from zoo.layers.convolution import SpatialConv, TemporalConv
 from zoo.layers.flow import RepresentationFlow, TVL1Flow
 from zoo.layers.fusion import GatedSum
@@ -36,7 +37,8 @@ def build(
     0c1bbe5f), whose forward pass it equals: convolutions that stride have as many zeros
     on each side, pools have TensorFlow's padding. Unlike there, where they are frozen,
     the published weights of edges train, as in the paper; a clip's flow does not
-    depend on the other clips in its batch.
+    depend on the other clips in its batch; attention of an input to itself comes before
+    its weight.
 
     Args:
         genotype: Which graph.
@@ -72,10 +74,12 @@ def build(
     if "flow" in genotype.kinds:
         known = inputs.get("flow")
         sources["flow"] = _flow(flow)(inputs["clip"]) if known is None else known
-    outputs = []
+    outputs, means = [], {}
+    peers = {peer.name for peer in plan.peers(LEVELS)}
     for part in plan.parts:
         if part.fusion:
-            x = _fused([outputs[i] for i in part.node.inputs], part, edges)
+            below = [means[peer.name] for peer in plan.peers(part.node.level)]
+            x = _fused([outputs[i] for i in part.node.inputs], below, part, edges)
             for module in part.modules:
                 x = _module(x, module, part.node.dilation)
         else:
@@ -83,6 +87,8 @@ def build(
             for layer in part.stem:
                 x = _layer(x, layer)
         outputs.append(x)
+        if part.name in peers:
+            means[part.name] = _mean(x, f"{part.name}_mean")
     x = _joined([outputs[plan.parts.index(top)] for top in plan.tops])
     if include_top:
         head = VideoHead(num_classes, pooling, dropout, dtype="float32", name="head")
@@ -124,15 +130,18 @@ def _flow(kind: str) -> keras.layers.Layer:
     return flow(dtype="float32", name="flow")
 
 
-def _fused(tensors: list, part: Part, edges: str):
+def _fused(tensors: list, peers: list, part: Part, edges: str):
     fusion: Fusion = part.fusion
     pooled = [
         _layer(x, pool) if pool else x
         for x, pool in zip(tensors, fusion.pools, strict=True)
     ]
+    name, weights = part.name, part.node.weights
+    if part.attention:
+        attend = PeerAttention(len(pooled), name=f"{name}_attention")
+        pooled = attend([*pooled, *peers])
     if not fusion.groups:
         return pooled[0]
-    name, weights = part.name, part.node.weights
     gates = weights if weights and edges != "new" else None
     sums = GatedSum(gates, edges != "frozen", name=f"{name}_gates")(pooled)
     outputs = [
@@ -203,10 +212,12 @@ def _joined(tensors: list):
     """The nodes of the last level as one."""
     if len(tensors) == 1:
         return tensors[0]
-    pooled = [
-        SpatialAveragePool(x.shape[2:4], name=f"top{i}_mean")(x)
-        for i, x in enumerate(tensors)
-    ]
+    pooled = [_mean(x, f"top{i}_mean") for i, x in enumerate(tensors)]
     widths = {x.shape[-1] for x in tensors}
     join = layers.Average if len(widths) == 1 else layers.Concatenate
     return join(name="top_joined")(pooled)
+
+
+def _mean(x, name: str):
+    """Of each frame, (batch, frames, 1, 1, channels)."""
+    return SpatialAveragePool(x.shape[2:4], name=name)(x)

@@ -9,6 +9,11 @@ from zoo.sketches.parts import Box, Sketch, shape_text
 SOURCES = {"rgb": "RGB", "flow": "Flow", "object": "Objects"}
 HEAD = "head"
 WEIGHTS = "The darker an edge, the larger the weight that it learned."
+ATTENTION = {
+    "none": "",
+    "self": "What a block reads attends to itself.",
+    "peer": "What a block reads attends to all nodes at lower levels.",
+}
 
 
 def sketch(genotype: AssembleNetGenotype) -> Sketch:
@@ -26,13 +31,14 @@ def sketch(genotype: AssembleNetGenotype) -> Sketch:
         for index, node in enumerate(genotype.nodes)
         for source, weight in zip(node.inputs, node.weights, strict=False)
     }
-    note = f"Reads {clip.frames} frames of {clip.width}x{clip.height} pixels."
+    notes = [f"Reads {clip.frames} frames of {clip.width}x{clip.height} pixels."]
+    notes += [WEIGHTS if weights else "", ATTENTION[genotype.attention]]
     return Sketch(
         tuple(boxes),
         (*edges, *((top, HEAD) for top in tops)),
         levels=(*levels, LEVELS + 1),
         weights=weights,
-        note=f"{note} {WEIGHTS}" if weights else note,
+        note=" ".join(filter(None, notes)),
     )
 
 

@@ -8,6 +8,7 @@ from zoo.genotypes import from_json
 from zoo.genotypes.assemblenet import DEPTHS, INNER, AssembleNetGenotype, Node
 from zoo.genotypes.found.assemblenet import FOUND, block
 from zoo.genotypes.found.assemblenet_plus import ASNP50
+from zoo.genotypes.found.assemblenet_plus import FOUND as PLUS
 
 # Trainable weights by number of classes, of the release and of another count of it.
 CLASSES = (51, 101, 157, 339, 400, 600)
@@ -31,6 +32,13 @@ DEPTHS_OF_50 = {
     101: 83_646_767,
 }
 NARROW_AT_50 = 21_769_519
+# With 157 classes: the Keras port of AssembleNet++ (tensorflow/models), whose fusion
+# forgets one input of node 9, and with it an affine map; its shares of peers, for each
+# edge and peer, are constants.
+ATTENTION = {
+    "self": 39_506_937 + (32 * 32 + 32),
+    "peer": 44_557_817 + (128 * 32 + 32) + (8 * 4 + 14 * 8 + 6 * 12 + 2 * 14),
+}
 # Of the networks designed by hand, and billions of multiply-accumulates.
 BY_HAND = {
     "two_stream_late_fusion": (55_658_003, 314.58),
@@ -104,6 +112,14 @@ def test_parameters_by_depth(depth):
     assert genotype.cost(339).parameters == DEPTHS_OF_50[depth]
 
 
+@pytest.mark.parametrize("attention", sorted(ATTENTION))
+def test_parameters_with_attention(attention):
+    genotype = dataclasses.replace(FOUND["assemblenet50"], attention=attention)
+    assert genotype.cost(157).parameters == ATTENTION[attention]
+    peer = PLUS["assemblenet50_peer"]
+    assert (genotype == peer) == (attention == "peer")
+
+
 def test_the_graph_of_101_layers_is_narrower():
     genotype = dataclasses.replace(FOUND["assemblenet101"], modules=DEPTHS[50])
     assert genotype.cost(339).parameters == NARROW_AT_50
@@ -130,7 +146,7 @@ def test_shapes_on_the_way():
 
 def test_28_edges_of_the_found_graph_have_weights():
     assert sum(len(node.weights) for node in FOUND["assemblenet50"].nodes) == 28
-    assert sum(len(node.weights) for node in ASNP50.nodes) == 37
+    assert sum(len(node.weights) for node in ASNP50.nodes) == 45
     assert len(list(FOUND["assemblenet50"].edges)) == 30
 
 
@@ -170,6 +186,37 @@ def test_what_is_narrower_is_projected_as_a_sum():
     assert (narrow.output.channels, fusion.output.channels) == (4, 16)
 
 
+def test_nothing_is_projected_to_the_channels_of_objects():
+    nodes = (RGB, FLOW, Node("object", 9), block(1, (0, 1, 2), 4), *NODES[3:5])
+    nodes = [dataclasses.replace(n, inputs=(i - 1,)) if i > 3 else n
+             for i, n in enumerate(nodes)]  # fmt: skip
+    genotype = network(*nodes, block(4, (2, 5), 4))
+    parts = genotype.plan((2, 16, 16, 3)).parts
+    assert parts[3].fusion.output.channels == 4
+    _, objects = parts[3].fusion.groups
+    assert (objects.output.channels, objects.projection.output.channels) == (9, 4)
+    only = network(*nodes[:4], block(4, (2,), 4), block(4, (3,), 4))
+    assert only.plan((2, 16, 16, 3)).parts[4].modules[0].layers[0].input.channels == 9
+
+
+def test_peers_are_all_nodes_at_lower_levels():
+    plan = dataclasses.replace(network(), attention="peer").plan((2, 16, 16, 3))
+    assert [len(plan.peers(level)) for level in (1, 2, 3, 4)] == [2, 3, 4, 5]
+    attention = plan.parts[5].attention
+    assert [shape.channels for shape in attention.inputs] == [4, 16]
+    assert [shape.channels for shape in attention.peers] == [4, 4, 16, 16, 16]
+    own = dataclasses.replace(network(), attention="self").plan((2, 16, 16, 3))
+    assert own.parts[5].attention.peers == ()
+    assert network().plan().parts[5].attention is None
+
+
+def test_a_node_that_only_attention_reads_may_be_there():
+    nodes = (*NODES[:5], block(4, (0, 3), 4))
+    assert network(*nodes, attention="peer").nodes == nodes
+    with pytest.raises(ValueError, match="each is read"):
+        network(*nodes, attention="self")
+
+
 def test_a_lone_input_has_no_weight():
     fusion = network().plan((2, 16, 16, 3)).parts[3].fusion
     assert fusion.groups == ()
@@ -198,7 +245,7 @@ def test_a_clip_of_one_frame_has_no_flow():
 
 
 def test_is_its_own_json():
-    for genotype in (*FOUND.values(), ASNP50, network(modules=(1, 2, 3, 4))):
+    for genotype in (*FOUND.values(), *PLUS.values(), network(modules=(1, 2, 3, 4))):
         assert from_json(genotype.to_json()) == genotype
 
 
@@ -283,6 +330,8 @@ def test_the_json_is_readable():
         (lambda: AssembleNetGenotype([*NODES]), "`nodes` must be of type"),
         (lambda: network(modules=(3, 4, 6)), "`modules` must be 4, one a level"),
         (lambda: network(modules=(3, 4, 6, 0)), "`modules` must be a whole number"),
+        (lambda: network(attention="channel"), "`attention` must be one of"),
+        (lambda: network(attention=None), "`attention` must be of type str"),
         (lambda: network(inner=(4,) * 5), "`inner` must be 4, one a level"),
         (lambda: network(inner=(4, 4, 4, 0)), "`inner` must be a whole number"),
         (lambda: network(inner=(4, 4, 4, 0.5)), "`inner` must be of type"),

@@ -19,11 +19,12 @@ from zoo.layers.flow import RepresentationFlow
 FOLDER = pathlib.Path(__file__).parent
 GOLDEN = json.loads((FOLDER / "golden_assemblenet.json").read_text())
 # Trainable weights with 339 classes: of the release, and for the others of another
-# count; that of AssembleNet++ is ours.
+# count; those of AssembleNet++ are ours.
 PARAMETERS = {
     "assemblenet50": 37_273_903,
     "assemblenet101": 53_309_487,
-    "assemblenet_plus50": 38_038_818,
+    "assemblenet_plus50": 48_427_136,
+    "assemblenet50_peer": 44_562_189 + 182 * 2049,  # As with 157 classes.
     "two_stream_late_fusion": 55_658_003,
     "two_stream_late_fusion_256": 36_154_899,
     "two_stream_fusion_at_4": 38_596_117,
@@ -187,6 +188,38 @@ def test_with_flow_inside_it_costs_what_it_costs_on_paper():
         assert cost.count(outline(TINY, flow=flow)) == TINY.cost(5, SHAPE)
 
 
+@pytest.mark.model
+@pytest.mark.parametrize("attention", ["self", "peer"])
+def test_with_attention_it_costs_what_it_costs_on_paper(attention):
+    lone = [
+        dataclasses.replace(n, inputs=(i,), weights=()) for i, n in enumerate(NODES[2:])
+    ]
+    single = AssembleNetGenotype((NODES[0], *lone), attention=attention, **THIN)
+    for genotype in (dataclasses.replace(TINY, attention=attention), single):
+        assert cost.count(outline(genotype)) == genotype.cost(5, SHAPE)
+
+
+@pytest.mark.model
+def test_peers_decide_what_a_block_reads():
+    model = build(dataclasses.replace(RGB, attention="peer"))
+    names = [layer.name for layer in model.layers]
+    blocks = [f"node{index}_attention" for index in (2, 3, 4, 5)]
+    assert [name for name in names if "attention" in name] == blocks
+    means = sorted(name for name in names if name.endswith("_mean"))
+    assert means == [f"node{index}_mean" for index in range(5)]
+    fill(model)
+    for name in blocks:
+        for weight in model.get_layer(name).weights:
+            weight.assign(known_clip(weight.shape))
+    ends = keras.Model(model.input, [model.get_layer(n).output for n in blocks[:1]])
+    clip = known_clip((1, *SHAPE))
+    before = values(ends(clip)[0])
+    # Node 2 reads node 0 alone, and attends to node 1, too.
+    kernel = model.get_layer("node1_conv").kernel
+    kernel.assign(3 * kernel)
+    assert np.abs(values(ends(clip)[0]) - before).max() > 1e-4
+
+
 def test_layers_are_named_by_their_place(rgb):
     names = [layer.name for layer in rgb.layers]
     assert sorted(zoo.endpoints(rgb)) == [f"node{index}" for index in range(6)]
@@ -248,6 +281,7 @@ def test_reads_flow_that_is_given(known_flow):
         (None, 3, 16, 16, 3),
         (None, 3, 16, 16, 2),
     ]
+    assert not {"clip", "flow"} & set(zoo.endpoints(known_flow))
     clip, flow = known_clip((2, *SHAPE)), known_clip((2, 3, 16, 16, 2))
     before = values(known_flow([clip, flow]))
     assert before.shape == (2, 5)
@@ -369,7 +403,7 @@ def test_runs_in_half_precision():
 
 @pytest.mark.model
 def test_every_weight_trains():
-    model = build()
+    model = build(dataclasses.replace(RGB, attention="peer"))
     fill(model)
     before = [values(weight) for weight in model.trainable_weights]
     model.compile("sgd", "mse")
@@ -397,6 +431,8 @@ def test_every_weight_trains():
         changed(5, channels=3),
         dataclasses.replace(TINY, modules=(3, 1, 1, 1)),
         dataclasses.replace(TINY, inner=(3, 3, 4, 5)),
+        dataclasses.replace(TINY, attention="self"),
+        dataclasses.replace(TINY, attention="peer"),
     ],
 )
 def test_every_gene_is_read(genotype, genes_config):

@@ -97,6 +97,16 @@ def test_the_clip_is_told_of():
     assert "Reads 32 frames of 224x224 pixels." in drawing.draw(GRAPH)
 
 
+def test_attention_is_told_of():
+    told = {
+        attention: sketch(dataclasses.replace(GRAPH, attention=attention)).note
+        for attention in ("none", "self", "peer")
+    }
+    assert "attends to itself" in told["self"]
+    assert "attends to all nodes at lower levels" in told["peer"]
+    assert "attend" not in told["none"]
+
+
 def test_highlights_a_node_that_differs_and_an_edge_that_is_new():
     nodes = list(NODES)
     nodes[4] = block(2, (3, 1), 16)

@@ -1,11 +1,13 @@
 """AssembleNet++ by name (https://arxiv.org/abs/2008.08072).
 
 Its graph with the learned weights is that of the released code (google-research,
-assemblenet, commit 0c1bbe5f), but for a node that no other reads, which is left out.
+assemblenet, commit 0c1bbe5f). No block reads its node 9, but all above attend to it.
+Without objects the code has the graph of AssembleNet-50 in its place.
 """
 
 from zoo.genotypes.assemblenet import AssembleNetGenotype, Node
-from zoo.genotypes.found.assemblenet import block
+from zoo.genotypes.base import revised
+from zoo.genotypes.found.assemblenet import ASN50, block
 
 OBJECTS = 151  # Classes of ADE20K and the background, whose maps the paper reads.
 
@@ -53,6 +55,22 @@ ASNP50 = AssembleNetGenotype(
         ),
         block(
             2,
+            (0, 1, 2, 4, 5, 6, 7, 8),
+            64,
+            4,
+            (
+                0.5008697509765625,
+                0.5020178556442261,
+                0.49819135665893555,
+                0.5015180706977844,
+                0.4987695813179016,
+                0.4990265369415283,
+                0.499239057302475,
+                0.4974501430988312,
+            ),
+        ),
+        block(
+            2,
             (2, 3, 4, 7, 8),
             64,
             1,
@@ -77,10 +95,10 @@ ASNP50 = AssembleNetGenotype(
                 0.5915306210517883,
             ),
         ),
-        block(3, (4, 10), 256, 8, (0.501274824142456, 0.5016682147979736)),
+        block(3, (4, 11), 256, 8, (0.501274824142456, 0.5016682147979736)),
         block(
             3,
-            (2, 3, 4, 5, 6, 7, 8, 9, 10),
+            (2, 3, 4, 5, 6, 7, 8, 10, 11),
             256,
             4,
             (
@@ -95,8 +113,12 @@ ASNP50 = AssembleNetGenotype(
                 0.9188644886016846,
             ),
         ),
-        block(4, (11, 12), 512, 2, (0.4174623489379883, 0.5844835638999939)),
-    )
+        block(4, (12, 13), 512, 2, (0.4174623489379883, 0.5844835638999939)),
+    ),
+    attention="peer",
 )
 
-FOUND = {"assemblenet_plus50": ASNP50}
+FOUND = {
+    "assemblenet_plus50": ASNP50,
+    "assemblenet50_peer": revised(ASN50, attention="peer"),
+}

@@ -2,11 +2,11 @@
 
 The rules are those of the released code (google-research, assemblenet, commit
 0c1bbe5f). Inputs that meet are brought to the smallest size among them by maximum pools
-of whole squares; those of equal width are weighted and summed, a sum that is narrower
-than the widest input is projected to its width, and the sums are added. The code takes
-`(size + 1) // smallest` for the side of a square, which misses some sizes where nodes
-are more than one stride apart. Here it is the ratio of their strides, which equals the
-code's in the published networks and never misses.
+of whole squares; those of equal width are weighted and summed; sums of another width
+than the widest input, objects aside, are projected to that; and all are added. The code
+takes `(size + 1) // smallest` for the side of a square, which misses some sizes where
+nodes are more than one stride apart. Here it is the ratio of their strides, which
+equals the code's in the published networks and never misses.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from zoo.genotypes.tally import Features, Tally
 if TYPE_CHECKING:  # The genotype unfolds itself with this file.
     from zoo.genotypes.assemblenet import AssembleNetGenotype, Node
 
+LEVELS = 4
 STEM_STRIDE = 4  # Of RGB and flow: a convolution and a pool; of objects: one pool.
 
 
@@ -68,6 +69,34 @@ class Fusion:
 
 
 @dataclass(frozen=True)
+class Attention:
+    """Gates of the channels of all inputs of a node, frame by frame.
+
+    Args:
+        inputs: Their shapes, pooled.
+        peers: Shapes of the nodes whose means over pixels decide; none are the inputs.
+    """
+
+    inputs: tuple[Features, ...]
+    peers: tuple[Features, ...]
+
+    def tally(self, tally: Tally) -> None:
+        """Adds what the attention costs: a weight for each input and peer, too."""
+        frames, width = self.inputs[0].frames, 0
+        if self.peers:
+            width = max(peer.channels for peer in self.peers)
+            shares = len(self.inputs) * len(self.peers)
+            tally.parameters += shares if len(self.peers) > 1 else 0
+            tally.elements += frames * width * len(self.inputs)
+        for peer in self.peers:
+            _tally_dense(tally, frames, peer.channels, width)
+        for shape in self.inputs:
+            tally.elements += 0 if self.peers else frames * shape.channels
+            _tally_dense(tally, frames, width or shape.channels, shape.channels)
+            tally.output(shape)
+
+
+@dataclass(frozen=True)
 class Part:
     """What a node of the graph unfolds to.
 
@@ -77,6 +106,7 @@ class Part:
         stride: Over space, of its output in the whole clip.
         output: Shape that leaves it.
         stem: Layers of a source.
+        attention: To a block's inputs, before they are fused.
         fusion: Of a block's inputs.
         modules: Of a block.
     """
@@ -86,6 +116,7 @@ class Part:
     stride: int
     output: Features
     stem: tuple[Layer, ...] = ()
+    attention: Attention | None = None
     fusion: Fusion | None = None
     modules: tuple[Module, ...] = ()
 
@@ -93,8 +124,9 @@ class Part:
         """Adds what the node costs."""
         for layer in self.stem:
             layer.tally(tally)
-        if self.fusion:
-            self.fusion.tally(tally)
+        for step in (self.attention, self.fusion):
+            if step:
+                step.tally(tally)
         for module in self.modules:
             module.tally(tally)
 
@@ -124,6 +156,11 @@ class Plan:
         last = max(part.node.level for part in self.parts)
         return [part for part in self.parts if part.node.level == last]
 
+    def peers(self, level: int) -> list[Part]:
+        """Nodes that a block of this level attends to."""
+        attend = self.genotype.attention == "peer"
+        return [part for part in self.parts if attend and part.node.level < level]
+
     @cached_property
     def output(self) -> Features:
         """Shape that is classified, its places averaged over space."""
@@ -142,6 +179,8 @@ class Plan:
             tally.output(self.clip.with_channels(2))
         for part in self.parts:
             part.tally(tally)
+        for peer in self.peers(LEVELS):
+            tally.elements += peer.output.frames * peer.output.channels
         if len(self.tops) > 1:
             for top in self.tops:
                 tally.elements += top.output.frames * top.output.channels
@@ -167,7 +206,14 @@ class Plan:
     def _block(self, index: int, node: Node) -> Part:
         name = f"node{index}"
         inputs = [self.parts[source] for source in node.inputs]
-        fusion = _fused(name, inputs)
+        fusion, attention = _fused(name, inputs), None
+        if self.genotype.attention != "none":
+            pooled = [
+                pool.output if pool else part.output
+                for pool, part in zip(fusion.pools, inputs, strict=True)
+            ]
+            peers = [part.output for part in self.peers(node.level)]
+            attention = Attention(tuple(pooled), tuple(peers))
         stride = node.stride * max(part.stride for part in inputs)
         modules, shape = [], fusion.output
         count = self.genotype.modules[node.level - 1]
@@ -177,7 +223,7 @@ class Plan:
             module = _module(name, position, shape, node, inner, last)
             modules.append(module)
             shape = module.output
-        return Part(node, name, stride, shape, fusion=fusion, modules=tuple(modules))
+        return Part(node, name, stride, shape, (), attention, fusion, tuple(modules))
 
 
 def _fused(name: str, inputs: list[Part]) -> Fusion:
@@ -190,7 +236,9 @@ def _fused(name: str, inputs: list[Part]) -> Fusion:
         pools.append(pool(place, part.output, side, side) if side > 1 else None)
     if len(inputs) == 1:
         return Fusion(tuple(pools), (), target)
-    widest = max(part.output.channels for part in inputs)
+    # Objects have many channels, to which no others are projected.
+    plain = [part for part in inputs if part.node.kind != "object"] or inputs
+    widest = max(part.output.channels for part in plain)
     output = target.with_channels(widest)
     groups = []
     for width in dict.fromkeys(part.output.channels for part in inputs):
@@ -198,7 +246,7 @@ def _fused(name: str, inputs: list[Part]) -> Fusion:
         shape = target.with_channels(width)
         projection = Layer("space", f"{name}_project{width}", shape, output, 1)
         groups.append(
-            Group(tuple(positions), shape, projection if width < widest else None)
+            Group(tuple(positions), shape, projection if width != widest else None)
         )
     return Fusion(tuple(pools), tuple(groups), output)
 
@@ -223,3 +271,10 @@ def _module(
         shortcut = (Layer("space", around, shape, output, 1, stride, norm="plain"),)
     activation = name if last else f"{place}_output"
     return Module(layers, shortcut, f"{place}_add", activation)
+
+
+def _tally_dense(tally: Tally, frames: int, fan_in: int, fan_out: int) -> None:
+    """A dense layer with bias, of a vector a frame."""
+    tally.parameters += (fan_in + 1) * fan_out
+    tally.macs += frames * fan_in * fan_out
+    tally.elements += frames * fan_out
