@@ -31,7 +31,7 @@ class PeerAttention(keras.layers.Layer):
         self.count = count
 
     def build(self, input_shapes):
-        inputs, peers = self._split([shape[-1] for shape in input_shapes])
+        inputs, peers = self._channels(input_shapes)
         width = max(peers, default=0)
         self.projections = [
             self._dense(f"peer{index}", channels, width)
@@ -71,25 +71,28 @@ class PeerAttention(keras.layers.Layer):
         ]
 
     def compute_output_shape(self, input_shapes):
-        return self._split([tuple(shape) for shape in input_shapes])[0]
+        return [tuple(shape) for shape in self._split(input_shapes)[0]]
 
     def cost(self, input_shapes: list[tuple[int, ...]]) -> tuple[int, int]:
         """Multiply-accumulates, and elements of all outputs within, for one clip."""
-        if not isinstance(input_shapes, list):  # Keras' form of a list of one.
-            input_shapes = [input_shapes]
-        frames = input_shapes[0][1]
-        inputs, peers = self._split([shape[-1] for shape in input_shapes])
-        width = max(peers, default=0)
+        shapes, _ = self._split(input_shapes)
+        inputs, peers = self._channels(input_shapes)
+        frames, width = shapes[0][1], max(peers, default=0)
         macs = sum(channels * width for channels in peers)
         macs += sum((width or channels) * channels for channels in inputs)
         vectors = width * (len(peers) + self.count) if peers else sum(inputs)
-        maps = sum(math.prod(shape[1:]) for shape in self._split(input_shapes)[0])
+        maps = sum(math.prod(shape[1:]) for shape in shapes)
         return frames * macs, frames * (vectors + sum(inputs)) + maps
 
     def get_config(self):
         return {**super().get_config(), "count": self.count}
 
+    def _channels(self, input_shapes):
+        return [[shape[-1] for shape in part] for part in self._split(input_shapes)]
+
     def _split(self, items):
+        if not isinstance(items, list):  # Keras' form of a list of one.
+            items = [items]
         if len(items) < self.count:
             rule = f"at least {self.count}, as `count` says"
             raise ValueError(f"`inputs` must be {rule}. Got: {len(items)}")

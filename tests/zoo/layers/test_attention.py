@@ -58,6 +58,13 @@ def test_without_peers_each_input_attends_to_itself():
         np.testing.assert_allclose(y, x * gate, rtol=1e-4, atol=1e-5)
 
 
+def test_one_input_may_come_without_a_list():
+    layer = PeerAttention(1)
+    [listed], [alone] = layer([ONE]), layer(ONE)
+    np.testing.assert_array_equal(listed, alone)
+    assert layer.compute_output_shape(ONE.shape) == [ONE.shape]
+
+
 def test_frames_are_attended_to_one_by_one():
     layer = filled(OneInput(1), [ONE.shape, PEERS[0].shape])
     before = np.asarray(layer([ONE, PEERS[0]]))
