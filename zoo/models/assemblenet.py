@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from zoo.genotypes.assemblenet import AssembleNetGenotype
 from zoo.genotypes.base import check
-from zoo.genotypes.plans.assemblenet import LEVELS, Fusion, Part
+from zoo.genotypes.plans.assemblenet import LEVELS, Fusion, Part, Plan
 from zoo.genotypes.plans.residual import Layer, Module
 from zoo.layers.attention import PeerAttention
 from zoo.layers.convolution import SpatialConv, TemporalConv
@@ -74,22 +74,8 @@ def build(
     if "flow" in genotype.kinds:
         known = inputs.get("flow")
         sources["flow"] = _flow(flow)(inputs["clip"]) if known is None else known
-    outputs, means = [], {}
-    peers = {peer.name for peer in plan.peers(LEVELS)}
-    for part in plan.parts:
-        if part.fusion:
-            below = [means[peer.name] for peer in plan.peers(part.node.level)]
-            x = _fused([outputs[i] for i in part.node.inputs], below, part, edges)
-            for module in part.modules:
-                x = _module(x, module, part.node.dilation)
-        else:
-            x = sources[part.node.kind]
-            for layer in part.stem:
-                x = _layer(x, layer)
-        outputs.append(x)
-        if part.name in peers:
-            means[part.name] = _mean(x, f"{part.name}_mean")
-    x = _joined([outputs[plan.parts.index(top)] for top in plan.tops])
+    outputs = _nodes(plan, sources, edges)
+    x = _joined([outputs[top.name] for top in plan.tops])
     if include_top:
         head = VideoHead(num_classes, pooling, dropout, dtype="float32", name="head")
         x = head(x)
@@ -130,6 +116,27 @@ def _flow(kind: str) -> keras.layers.Layer:
     return flow(dtype="float32", name="flow")
 
 
+def _nodes(plan: Plan, sources: dict, edges: str) -> dict:
+    """The output of each node by its name."""
+    outputs, means = {}, {}
+    peers = {peer.name for peer in plan.peers(LEVELS)}
+    for part in plan.parts:
+        if part.fusion:
+            read = [outputs[plan.parts[index].name] for index in part.node.inputs]
+            below = [means[peer.name] for peer in plan.peers(part.node.level)]
+            x = _fused(read, below, part, edges)
+            for module in part.modules:
+                x = _module(x, module)
+        else:
+            x = sources[part.node.kind]
+            for layer in part.stem:
+                x = _layer(x, layer)
+        outputs[part.name] = x
+        if part.name in peers:
+            means[part.name] = _mean(x, f"{part.name}_mean")
+    return outputs
+
+
 def _fused(tensors: list, peers: list, part: Part, edges: str):
     fusion: Fusion = part.fusion
     pooled = [
@@ -151,7 +158,7 @@ def _fused(tensors: list, peers: list, part: Part, edges: str):
     return layers.Add(name=f"{name}_fused")(outputs) if len(outputs) > 1 else outputs[0]
 
 
-def _module(x, module: Module, dilation: int):
+def _module(x, module: Module):
     shortcut = x
     for layer in module.shortcut:
         shortcut = _layer(shortcut, layer)
