@@ -59,6 +59,22 @@ def claim(
     write_json(folder / NAME, {"search": identity, "machine": facts})
 
 
+def claim_alone(folder: Path, identity: dict[str, object]) -> None:
+    """Makes a folder that of a search without an oracle.
+
+    Args:
+        folder: Of the search, made where it is missing.
+        identity: What makes two searches the same.
+
+    Raises:
+        ValueError: The folder is another search's.
+    """
+    known = _read(folder)
+    _refuse_other(folder, known, identity)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / NAME, {"search": identity, "machine": {}})
+
+
 def recall(
     folder: Path, oracle: EvolutionOracle, about: dict[str, object], recipe: Recipe
 ) -> None:
@@ -93,6 +109,11 @@ def _settle(folder, oracle, about, recipe, known, facts) -> dict[str, object]:
     """Sets the budget; gives what is searched, unless the folder has another search."""
     oracle.evolution.budget = _on_machine(oracle, recipe, facts)
     identity = {**oracle.identity(), **about}
+    _refuse_other(folder, known, identity)
+    return identity
+
+
+def _refuse_other(folder: Path, known: dict, identity: dict[str, object]) -> None:
     for name, value in known.get("search", identity).items():
         if identity.get(name) != value:
             raise ValueError(
@@ -100,7 +121,6 @@ def _settle(folder, oracle, about, recipe, known, facts) -> dict[str, object]:
                 f"of a search with {name} {_short(value)}, not "
                 f"{_short(identity.get(name))}"
             )
-    return identity
 
 
 def _on_machine(oracle: EvolutionOracle, recipe: Recipe, facts: dict) -> Budget:

@@ -108,11 +108,16 @@ class ProxyTraining(keras_tuner.HyperModel):
         """The clips that the network of a genotype is trained on."""
         return self.clip_spec or genotypes.from_json(hp.values[GENOTYPE]).clip_spec
 
-    def _scorer(self, hp, model, clips, recipe) -> Callable[[], dict[str, float]]:
-        names = self.scores or (training.score_name(clips.task),)
-        known = SCORES[clips.task]
-        rule = f"some of {list(known)} where the task is {clips.task!r}"
+    def score_names(self, task: str) -> tuple[str, ...]:
+        """The scores whose sum is the fitness, where clips have this task."""
+        names = self.scores or (training.score_name(task),)
+        known = SCORES[task]
+        rule = f"some of {list(known)} where the task is {task!r}"
         check(set(names) <= set(known), "scores", rule, names)
+        return names
+
+    def _scorer(self, hp, model, clips, recipe) -> Callable[[], dict[str, float]]:
+        names = self.score_names(clips.task)
         spec = self.clip_spec_of(hp)
         split, limit = training.validation_split(clips), self.validation_limit
         measure = training.scorer(model, clips, spec, split, recipe.batch_size, limit)

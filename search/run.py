@@ -20,7 +20,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from search import claim, journal, network, supervisor
 from search.audit import audit as audit_journal
@@ -42,8 +42,15 @@ OWN = {"oracle", "hypermodel", "directory", "project_name", "options"}
 SETTINGS = inspect.signature(ArchitectureTuner).parameters.keys() - OWN
 
 
+class Method(Protocol):
+    """A search that is no evolution, such as `one_shot.OneShotConnections`."""
+
+    def search(self, clips, workdir: Path, proxy: ProxyTraining) -> Record:
+        """Searches, or goes on, and writes `best.json`."""
+
+
 def search(
-    method: Callable[..., EvolutionOracle],
+    method: Callable[..., EvolutionOracle | Method],
     clips,
     workdir: str,
     recipe: Recipe | None = None,
@@ -63,7 +70,8 @@ def search(
     `max_trials` of the method prolongs a search.
 
     Args:
-        method: Makes the oracle, called with `num_classes`.
+        method: Makes the oracle of an evolution, or a search of another kind, which
+            has no `workers` and nothing to audit; called with `num_classes`.
         clips: A clip source.
         workdir: Gets `best.json` (the best network so far), `history.csv` (a line for
             each trial), `journal.jsonl` (all that happened) and `search.json` (what was
@@ -79,8 +87,8 @@ def search(
         role: "chief" or "worker" of a search on several machines.
         address: Host and port of the chief; None is 127.0.0.1:8700.
         audit: Whether to run nothing, but to check what an earlier call wrote down.
-        **options: Of `ArchitectureTuner`, such as `inherit`, and of the networks'
-            family, such as `pooling`.
+        **options: Of `ArchitectureTuner`, such as `inherit`, which counts in an
+            evolution, and of the networks' family, such as `pooling`.
 
     Returns:
         The best trial; None on a worker, and where it audits.
@@ -93,7 +101,14 @@ def search(
     training = ProxyTraining(
         len(clips.classes), recipe, validation_limit, scores, clip_spec, **options
     )
-    job = _Search(method, seed, clips, Path(workdir), training, settings)
+    given = {"seed": seed, "clip_spec": training.clip_spec}
+    given = {name: value for name, value in given.items() if value is not None}
+    made = method(num_classes=len(clips.classes), **given)
+    if not isinstance(made, EvolutionOracle):
+        rule = "an evolution, where there are workers, or an audit"
+        check(not (workers or role or audit), "method", rule, made)
+        return made.search(clips, Path(workdir), training)
+    job = _Search(made, clips, Path(workdir), training, settings)
     if audit:
         return job.audit()
     return job.run(workers, role, address)
@@ -111,8 +126,7 @@ class _Search:
     """A search in its folder.
 
     Args:
-        method: Makes the oracle.
-        seed: In place of the method's own; None is that.
+        oracle: Proposes.
         clips: A clip source.
         folder: Of the search.
         training: Of each network.
@@ -121,16 +135,13 @@ class _Search:
 
     def __init__(
         self,
-        method: Callable[..., EvolutionOracle],
-        seed: int | None,
+        oracle: EvolutionOracle,
         clips,
         folder: Path,
         training: ProxyTraining,
         settings: dict[str, object],
     ):
-        given = {"seed": seed, "clip_spec": training.clip_spec}
-        given = {name: value for name, value in given.items() if value is not None}
-        self.oracle = method(num_classes=len(clips.classes), **given)
+        self.oracle = oracle
         training.clip_spec = self.oracle.evolution.clip_spec  # Its own, perhaps.
         sample = self.oracle.evolution.space.sample(random.Random(0))
         try:

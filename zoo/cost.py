@@ -28,7 +28,8 @@ def count(model: keras.Model) -> Cost:
         if isinstance(layer, keras.layers.InputLayer):
             continue
         if hasattr(layer, "cost"):
-            layer_macs, layer_elements = layer.cost(layer.input.shape)
+            shapes = keras.tree.map_structure(lambda x: tuple(x.shape), layer.input)
+            layer_macs, layer_elements = layer.cost(shapes)
         else:
             shape = layer.output.shape[1:]
             kernel = getattr(layer, "kernel", None)

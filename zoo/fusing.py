@@ -24,15 +24,21 @@ def fuse(model: keras.Model) -> keras.Model:
     tensors = {id(t): keras.Input(t.shape[1:], name=t.name) for t in model.inputs}
     inputs = list(tensors.values())
     for layer in model.layers:
-        if id(layer.output) in tensors:  # The input, or merged already.
+        if _ids(layer)[0] in tensors:  # The input, or merged already.
             continue
         chain = _chain(layer, followers)
         copy, weights = _merged(chain)
-        outputs = copy(_mapped(layer.input, tensors))
+        outputs = keras.tree.flatten(copy(_mapped(layer.input, tensors)))
         copy.set_weights(weights)
-        tensors |= {id(link.output): outputs for link in chain}
+        for link in chain:
+            tensors |= dict(zip(_ids(link), outputs, strict=True))
     outputs = _mapped(model.output, tensors)
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs)
+
+
+def _ids(layer) -> list[int]:
+    """Of its outputs, of which there may be a list."""
+    return [id(tensor) for tensor in keras.tree.flatten(layer.output)]
 
 
 def _mapped(structure, tensors: dict):

@@ -26,6 +26,7 @@ FREE = {
     "lease_seconds",
     "max_attempts",
     "max_crashes",
+    "keep",
 }
 
 

@@ -9,21 +9,27 @@ import keras
 
 from zoo.genotypes import (
     FOUND,
+    AssembleNetGenotype,
     EvaNetGenotype,
     Genotype,
     InceptionGenotype,
+    ResNet2Plus1DGenotype,
     TinyVideoGenotype,
 )
-from zoo.models import evanet, inception, tiny_video
+from zoo.models import assemblenet, evanet, inception, resnet2plus1d, tiny_video
 
 BUILDERS: dict[type[Genotype], Callable[..., keras.Model]] = {
+    AssembleNetGenotype: assemblenet.build,
     EvaNetGenotype: evanet.build,
     InceptionGenotype: inception.build,
+    ResNet2Plus1DGenotype: resnet2plus1d.build,
     TinyVideoGenotype: tiny_video.build,
 }
-# What training taught about a genotype's parts: from the trained network, a number by
-# part, such as the gates of edges. A family without such parts has no entry.
-FEEDBACK: dict[type[Genotype], Callable[[keras.Model], dict[str, float]]] = {}
+# What training taught about a genotype's parts: from it and the trained network, a
+# number by part, such as the gates of edges. A family without such parts has no entry.
+FEEDBACK: dict[type[Genotype], Callable[..., dict[str, float]]] = {
+    AssembleNetGenotype: assemblenet.feedback,
+}
 # What `build` gives every builder; the rest are a family's options.
 COMMON = ("genotype", "input_shape", "num_classes", "include_top")
 
@@ -69,7 +75,7 @@ def build(
 def feedback(genotype: Genotype, model: keras.Model) -> dict[str, float]:
     """What training taught a network about the parts of its genotype, by part."""
     read = FEEDBACK.get(type(genotype))
-    return read(model) if read else {}
+    return read(genotype, model) if read else {}
 
 
 def check_options(genotype: Genotype, options: Iterable[str]) -> None:
@@ -135,8 +141,9 @@ def endpoints(model: keras.Model) -> list[str]:
 
     By the project's convention they are the layers whose names have no underscore.
     """
-    names = [layer.name for layer in model.layers]
-    return [name for name in names if "_" not in name and name not in ("clip", "head")]
+    inner = [x for x in model.layers if not isinstance(x, keras.layers.InputLayer)]
+    names = [layer.name for layer in inner if layer.name != "head"]
+    return [name for name in names if "_" not in name]
 
 
 def features(model: keras.Model, names: list[str] | None = None) -> keras.Model:

@@ -2,16 +2,23 @@
 
 from collections.abc import Callable
 
-from zoo.genotypes import Genotype, TinyVideoGenotype
+from zoo.genotypes import (
+    AssembleNetGenotype,
+    EvaNetGenotype,
+    Genotype,
+    InceptionGenotype,
+    ResNet2Plus1DGenotype,
+    TinyVideoGenotype,
+)
 from zoo.genotypes.base import check
-from zoo.genotypes.evanet import EvaNetGenotype
-from zoo.genotypes.inception import InceptionGenotype
-from zoo.sketches import evanet, inception, tiny_video
+from zoo.sketches import assemblenet, evanet, inception, resnet2plus1d, tiny_video
 from zoo.sketches.parts import Sketch
 
 SKETCHES: dict[type[Genotype], Callable[[Genotype], Sketch]] = {
+    AssembleNetGenotype: assemblenet.sketch,
     EvaNetGenotype: evanet.sketch,
     InceptionGenotype: inception.sketch,
+    ResNet2Plus1DGenotype: resnet2plus1d.sketch,
     TinyVideoGenotype: tiny_video.sketch,
 }
 

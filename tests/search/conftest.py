@@ -1,3 +1,5 @@
+import warnings
+
 import keras
 import pytest
 
@@ -34,3 +36,18 @@ def instant(monkeypatch):
     monkeypatch.setattr(training, "fit", fit)
     monkeypatch.setattr(training, "scorer", scorer)
     monkeypatch.setattr(keras.backend, "clear_session", lambda: None)
+
+
+@pytest.fixture
+def eager():
+    """Runs step by step what TensorFlow would compile for longer than it runs."""
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Even though the `tf.config.experimental")
+        yield
+    tf.config.run_functions_eagerly(False)

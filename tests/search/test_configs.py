@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from search import journal
+
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "gin" / "search").glob("*.gin"))
+# The thin one differs from its base by numbers that --smoke replaces.
+OTHERS = ("smoke", "assemblenet_one_shot", "assemblenet_thin")
 
 
 def command(workdir, *arguments, **environment):
@@ -34,7 +38,7 @@ def trials(workdir, column="trial"):
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "smoke"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in OTHERS])
 def test_a_config_searches_and_recycles_its_process(tmp_path, name):
     code, out, err = command(
         tmp_path,
@@ -49,6 +53,25 @@ def test_a_config_searches_and_recycles_its_process(tmp_path, name):
     assert "Best network" in out
     assert (tmp_path / "operative.gin").exists()
     assert "Traceback" not in err
+    ends = [e for e in journal.read(tmp_path / journal.NAME) if e["event"] == "end"]
+    learned = [bool(event["details"]["feedback"]) for event in ends]
+    assert learned == [name.startswith("assemblenet")] * 3
+
+
+@pytest.mark.model
+def test_a_config_of_one_training_searches_and_prunes_anew(tmp_path):
+    config = "--gin_file=search/assemblenet_one_shot.gin"
+    for keep, resumes in ((None, False), (0.3, True)):
+        code, out, err = command(
+            tmp_path,
+            *(config, "--smoke", "--data=moving_shapes"),
+            f"--gin_bindings=one_shot.OneShotConnections.keep = {keep}",
+        )
+        assert code == 0, err
+        assert "Best network" in out
+        assert ("step 4/4" in err) is not resumes
+        assert (tmp_path / "best.json").exists()
+        assert (tmp_path / "operative.gin").exists()
 
 
 @pytest.mark.model

@@ -192,7 +192,7 @@ def test_what_training_taught_is_the_mean_of_its_executions(
     tmp_path, instant, monkeypatch
 ):
     weights = iter([0.1234567890123456, 0.5])
-    read = {TinyVideoGenotype: lambda model: {"0>1": next(weights)}}
+    read = {TinyVideoGenotype: lambda genotype, model: {"0>1": next(weights)}}
     monkeypatch.setattr(registry, "FEEDBACK", read)
     work = tuner(tmp_path, max_trials=1, executions_per_trial=2)
     work.search(Blinks(), verbose=False)
@@ -219,7 +219,7 @@ def test_executions_are_averaged_and_have_seeds_of_their_own(
 def test_feedback_that_is_too_much_fails_the_trial(tmp_path, instant, monkeypatch):
     monkeypatch.setattr("search.failures.MOST_DETAILS", 1000)
     much = dict.fromkeys(map(str, range(100)), 0.123456)
-    read = {TinyVideoGenotype: lambda model: much}
+    read = {TinyVideoGenotype: lambda genotype, model: much}
     monkeypatch.setattr(registry, "FEEDBACK", read)
     work = tuner(tmp_path, max_trials=2)
     work.search(Blinks(), verbose=False)

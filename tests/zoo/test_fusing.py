@@ -15,6 +15,7 @@ from zoo.genotypes.tiny_video import (
     TinyVideoGenotype,
 )
 from zoo.layers.convolution import SpatialConv
+from zoo.layers.fusion import GatedSum
 from zoo.layers.gaussian import InflatedTGM
 from zoo.layers.normalization import BatchNorm
 
@@ -60,6 +61,17 @@ def test_the_fused_network_is_the_network(pair):
     model, fused = pair
     clip = known_clip((2, *model.input_shape[1:]))
     np.testing.assert_allclose(fused(clip), model(clip), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("widths", [(2, 2), (2, 3, 2)])
+def test_a_layer_of_several_outputs_stays_as_it_is(widths):
+    clip = keras.Input((2, 4, 4, 3))
+    convs = [SpatialConv(width, 1, use_bias=False)(clip) for width in widths]
+    sums = GatedSum()([BatchNorm()(x) for x in convs])
+    model = keras.Model(clip, layers.Concatenate()(sums) if sums[1:] else sums[0])
+    fill(model)
+    x = known_clip((2, *model.input_shape[1:]))
+    np.testing.assert_allclose(fuse(model)(x), model(x), rtol=1e-4, atol=1e-5)
 
 
 def test_no_norm_is_left_outside_other_layers(pair):

@@ -5,21 +5,39 @@
 
 import functools
 
+from zoo.genotypes.assemblenet import AssembleNetGenotype
 from zoo.genotypes.base import ClipSpec, Cost, Genotype, check, parse_object
 from zoo.genotypes.evanet import EvaNetGenotype
-from zoo.genotypes.found import evanet, inception, tiny_video
+from zoo.genotypes.found import (
+    assemblenet,
+    assemblenet_plus,
+    evanet,
+    inception,
+    resnet2plus1d,
+    tiny_video,
+)
 from zoo.genotypes.inception import InceptionGenotype
+from zoo.genotypes.resnet2plus1d import ResNet2Plus1DGenotype
 from zoo.genotypes.tiny_video import TinyVideoGenotype
 
 __all__ = ["FAMILIES", "FOUND", "ClipSpec", "Cost", "Genotype", "from_json"]
 
 FAMILIES: dict[str, type[Genotype]] = {
     genotype_class.family: genotype_class
-    for genotype_class in [EvaNetGenotype, InceptionGenotype, TinyVideoGenotype]
+    for genotype_class in [
+        AssembleNetGenotype,
+        EvaNetGenotype,
+        InceptionGenotype,
+        ResNet2Plus1DGenotype,
+        TinyVideoGenotype,
+    ]
 }
 FOUND: dict[str, Genotype] = {
+    **assemblenet.FOUND,
+    **assemblenet_plus.FOUND,
     **evanet.FOUND,
     **inception.FOUND,
+    **resnet2plus1d.FOUND,
     **tiny_video.FOUND,
 }
 

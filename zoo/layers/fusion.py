@@ -1,5 +1,8 @@
 """Brings feature maps of different shapes together."""
 
+import math
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
@@ -57,4 +60,68 @@ class Resample(keras.layers.Layer):
             "frames": self.frames,
             "height": self.height,
             "width": self.width,
+        }
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class GatedSum(keras.layers.Layer):
+    """Sums feature maps of equal width, each scaled by a learned gate in (0, 1).
+
+    The edge weights of AssembleNet (https://arxiv.org/abs/1905.13209):
+    `y = sum_i sigmoid(w_i) * x_i`. Trained gates rank the edges for evolution.
+
+    Input: list of `(batch, time, height, width, channels)`, equal but for the channels;
+    output: a list of sums, one for each width, in the order of their first inputs.
+
+    Args:
+        gates: Every gate before training, in (0, 1); None begins near one half, as the
+            released code does.
+        learned: Whether training changes the gates.
+    """
+
+    def __init__(
+        self, gates: Sequence[float] | None = None, learned: bool = True, **kwargs
+    ):
+        super().__init__(**kwargs)
+        if gates is not None and not all(0 < gate < 1 for gate in gates):
+            raise ValueError(f"`gates` must be in (0, 1). Got: {gates}")
+        self.gates = None if gates is None else list(gates)
+        self.learned = learned
+
+    def build(self, input_shapes):
+        count = len(input_shapes)
+        start = keras.initializers.TruncatedNormal(stddev=0.01)
+        if self.gates is not None:
+            if len(self.gates) != count:
+                rule = f"one for each of {count} inputs"
+                raise ValueError(f"`gates` must be {rule}. Got: {self.gates}")
+            logits = [math.log(gate / (1 - gate)) for gate in self.gates]
+            start = keras.initializers.Constant(logits)
+        self.logits = self.add_weight(
+            (count,), start, trainable=self.learned, dtype="float32", name="logits"
+        )
+        self.widths = [shape[-1] for shape in input_shapes]
+
+    def call(self, inputs):
+        gates = ops.sigmoid(self.logits)
+        sums = {}
+        for index, x in enumerate(inputs):
+            term = ops.cast(gates[index], x.dtype) * x
+            width = self.widths[index]
+            sums[width] = sums[width] + term if width in sums else term
+        return list(sums.values())
+
+    def compute_output_shape(self, input_shapes):
+        return list({shape[-1]: tuple(shape) for shape in input_shapes}.values())
+
+    def cost(self, input_shapes: list[tuple[int, ...]]) -> tuple[int, int]:
+        """No multiply-accumulates, and the elements of all sums, for one clip."""
+        sums = self.compute_output_shape(input_shapes)
+        return 0, sum(math.prod(shape[1:]) for shape in sums)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "gates": self.gates,
+            "learned": self.learned,
         }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from zoo.genotypes.tally import Features
 
@@ -68,12 +68,27 @@ class Box:
         return (*self.lines, *(cell.title for cell in walk(self.layers)))
 
 
+Edge = tuple[str, str]
+
+
 @dataclass(frozen=True)
 class Sketch:
-    """Boxes, each after those that it reads, and edges as pairs of their names."""
+    """Boxes, and edges between them.
+
+    Args:
+        boxes: Each after those that it reads.
+        edges: As pairs of their names.
+        levels: Of each box, which then stand in columns from the left; none are rows
+            from the top.
+        weights: That edges have learned, between 0 and 1.
+        note: What is told below the picture.
+    """
 
     boxes: tuple[Box, ...]
-    edges: tuple[tuple[str, str], ...]
+    edges: tuple[Edge, ...]
+    levels: tuple[int, ...] = ()
+    weights: Mapping[Edge, float] = field(default_factory=dict)
+    note: str = ""
 
 
 def walk(series: Series) -> Iterator[Cell]:

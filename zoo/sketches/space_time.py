@@ -33,7 +33,7 @@ def convolution(
     stride: int | None = None,
 ) -> Cell:
     """A convolution of `size` pixels a side, with a label where it has a stride."""
-    words = f"{size}x{size} pixels{_channels(channels)}{_strided(stride)}"
+    words = f"{size}x{size} pixels{_channels(channels)}{strided(stride)}"
     label = "" if stride is None else words
     if (conv.time, size) == (1, 1) and conv.type != "conv2plus1d":
         return dataclasses.replace(point(channels), label=label)
@@ -46,17 +46,18 @@ def pool(time: int, size: int, stride: tuple[int, int] | None = None) -> Cell:
     words = f"{size}x{size} pixels"
     if stride:
         frames, pixels = stride
-        words += _strided(pixels) if frames == pixels else f", stride {frames}x{pixels}"
+        words += strided(pixels) if frames == pixels else f", stride {frames}x{pixels}"
     title = f"Max pool of {_frames(time)} and {words}"
     return Cell("pool", title, str(time), words if stride else "")
 
 
+def strided(stride: int | None) -> str:
+    """A stride in words, where there is one."""
+    return f", stride {stride}" if stride and stride > 1 else ""
+
+
 def _frames(time: int) -> str:
     return "1 frame" if time == 1 else f"{time} frames"
-
-
-def _strided(stride: int | None) -> str:
-    return f", stride {stride}" if stride and stride > 1 else ""
 
 
 def _channels(channels: int | None) -> str:

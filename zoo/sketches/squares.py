@@ -4,7 +4,7 @@ import html
 import textwrap
 from dataclasses import dataclass, field
 
-from zoo.sketches.parts import Box, Cell, Series, Split, walk
+from zoo.sketches.parts import Cell, Series, Sketch, Split, walk
 
 SIDE, FLAT, STEP, FORK = 28, 17, 6, 9  # Pixels: a square, a flat one, and ways.
 GAPS = (18, 8)  # Between the outermost branches, and between those inside them.
@@ -165,20 +165,16 @@ def text(x: float, y: float, words: str, attributes: str) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" {attributes}>{html.escape(words)}</text>'
 
 
-def legend(
-    boxes: tuple[Box, ...], top: float, width: float, differs: bool
-) -> tuple[str, float]:
+def legend(drawn: Sketch, top: float, width: float, differs: bool) -> tuple[str, float]:
     """The SVG that says what the colours mean, in `width`, and its bottom.
 
     Args:
-        boxes: Whose kinds of layers are explained.
+        drawn: Whose kinds of layers are explained, and whose note is told.
         top: Where it begins.
         width: What it must not pass.
         differs: Whether something is marked that another network has not.
     """
-    used = {cell.kind for box in boxes for cell in walk(box.layers)}
-    if not used:
-        return "", top
+    used = {cell.kind for box in drawn.boxes for cell in walk(box.layers)}
     entries = [(kind, KINDS[kind].words, True) for kind in KINDS if kind in used]
     entries += [("dense", "not in the other network", False)] if differs else []
     parts, x = [], 0.0
@@ -189,9 +185,9 @@ def legend(
         parts.append(_rectangle(kind, x + 2, top + 2, 13, 13, known))
         parts.append(text(x + 22, top + 13, words, 'fill="#323f4b"'))
         x += room
-    top += LINE + 4
-    note = SPATIAL_NOTE if "spatial" in used else NOTE
-    for words in textwrap.wrap(note, int(width / LETTER)):
+    top += LINE + 4 if entries else 0
+    notes = [SPATIAL_NOTE if "spatial" in used else NOTE] if used else []
+    for words in textwrap.wrap(" ".join([*notes, drawn.note]), int(width / LETTER)):
         parts.append(text(2, top + 13, words, 'fill="#6b7783"'))
         top += LINE
-    return f'<g class="legend">{"".join(parts)}</g>', top
+    return (f'<g class="legend">{"".join(parts)}</g>' if parts else ""), top
