@@ -30,6 +30,7 @@ setup(
         "keras-tuner>=1.4.8",
         "matplotlib>=3.9",
         "numpy>=2",
+        "safetensors>=0.5",
         "tensorboard>=2.20",  # keras-tuner imports it on TensorFlow, undeclared.
         "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.9",

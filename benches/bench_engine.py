@@ -3,9 +3,11 @@
 In one process: milliseconds a trial, and what of them goes into proposing (mutation and
 cost on paper), into the journal, and into the files that listeners write. Over gRPC:
 trials a second of a chief and stub workers. keras-tuner's own random search over ten
-numbers is the peer in the same run.
+numbers is the peer in the same run. "engine" is with the oldest out, "worst" with the
+worst out, where the same few networks are parents for ever, as the scores mean nothing,
+and most of their children are known.
 
-    python benches/bench_engine.py [--trials=5000,20000] [--served=2000] [--workers=8]
+    python benches/bench_engine.py [--trials=5000,20000] [--worst=5000] [--served=2000]
 """
 
 import argparse
@@ -26,12 +28,15 @@ WINDOW = 300  # Trials over which it is a mean.
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", default="5000,20000")
+    parser.add_argument("--worst", type=int, default=5000, help="trials, the worst out")
     parser.add_argument("--peer", type=int, default=5000, help="trials of keras-tuner")
     parser.add_argument("--served", type=int, default=max(MARKS))
     parser.add_argument("--workers", type=int, default=8)
     given = parser.parse_args()
     for trials in map(int, filter(None, given.trials.split(","))):
         alone("engine", trials)
+    if given.worst:
+        alone("worst", given.worst)
     if given.peer:
         alone("stock", given.peer)
     for kind in ("engine", "stock") if given.served else ():
@@ -103,7 +108,10 @@ def part(kind: str, trials: int, folder: str) -> None:
     """One process: all of a search, its chief, or one of its workers."""
     sys.modules |= dict.fromkeys(("tensorflow", "matplotlib"))  # Slow to import.
     watch = Watch()
-    tuner = (engine if kind == "engine" else stock)(trials, folder, watch)
+    if kind == "stock":
+        tuner = stock(trials, folder, watch)
+    else:
+        tuner = engine(trials, folder, watch, "worst" if kind == "worst" else "oldest")
     with open(Path(folder, "ends"), "a", buffering=1) as file:
         plain = tuner.oracle.end_trial
 
@@ -115,7 +123,7 @@ def part(kind: str, trials: int, folder: str) -> None:
         if not name.startswith("worker"):
             tuner.oracle.end_trial = end_trial
         start, cpu = time.perf_counter(), time.process_time()
-        tuner.search(**({"verbose": False} if kind == "engine" else {}))
+        tuner.search(**({} if kind == "stock" else {"verbose": False}))
     if name:
         return
     wall = (time.perf_counter() - start) / trials * 1000
@@ -131,7 +139,7 @@ def part(kind: str, trials: int, folder: str) -> None:
     )
 
 
-def engine(trials: int, folder: str, watch: Watch):
+def engine(trials: int, folder: str, watch: Watch, survivor: str):
     """The project's tuner in the space of gin/search/tiny_video_small.gin."""
     import keras
 
@@ -157,10 +165,8 @@ def engine(trials: int, folder: str, watch: Watch):
         temporal_kernels=(1, 5), temporal_strides=(1, 3),
     )  # fmt: skip
     budget = Budget(latency_ms=20, macs=1e9, macs_per_second=1e11)
-    # The scores mean nothing, so the best would be parents for ever, and have no child
-    # that is new, were the oldest not to leave.
-    oldest = {"survivor": "oldest", "max_trials": trials}
-    oracle = TournamentOracle(space, 12, budget, **oldest)
+    settings = {"survivor": survivor, "max_trials": trials}
+    oracle = TournamentOracle(space, 12, budget, **settings)
     return Stub(oracle, lambda hp: None, directory=folder, project_name="search")
 
 
@@ -185,7 +191,7 @@ def stock(trials: int, folder: str, watch: Watch):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] in (["engine"], ["stock"]):  # A process of its own.
+    if sys.argv[1:2] in (["engine"], ["worst"], ["stock"]):  # A process of its own.
         part(sys.argv[1], int(sys.argv[2]), sys.argv[3])
     else:
         main()

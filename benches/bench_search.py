@@ -3,6 +3,9 @@
     python benches/bench_search.py [--part=a] [--seeds=10] [--evaluations=1000]
     python benches/bench_search.py --part=b [--seeds=3] [--trials=24] [--steps=100]
 
+    --space=evanet   Figures 7 and 8 of https://arxiv.org/abs/1811.10636: mutation
+                     rates, 20 seeds in part a, and in part b ensembles of the best
+
 Part a, a planted optimum: a network is drawn from the whole space, and the fitness of
 any other is how far their genes agree, so that an evaluation costs no training and the
 best is known. Part b trains, on moving shapes (search_training.py). Each writes a table
@@ -18,19 +21,22 @@ import random
 import time
 from pathlib import Path
 
+import evanet_training
 import numpy as np
 import pyglove as pg
 from search_results import compared, draw, provenance, shown, table
 from search_training import compare_training
 
+from search import journal
 from search.budget import Budget
 from search.evolution import Evolution
 from search.ledger import GENOTYPE, Ledger, trial_id
 from search.selection import Annealed, Constant, Tournament, drop_oldest, drop_worst
+from search.spaces.evanet import EvaNetSpace
 from search.spaces.tiny_video import TinyVideoSpace
 from zoo import genotypes
 
-SPACES = {"tiny_video": TinyVideoSpace}
+SPACES = {"tiny_video": TinyVideoSpace, "evanet": EvaNetSpace}
 POPULATION, SAMPLE = 100, 25
 PEER = "PyGlove, regularized evolution"
 METHODS = {
@@ -40,22 +46,36 @@ METHODS = {
     "oldest out, replay": {"survivor": drop_oldest, "duplicates": "replay"},
     "worst out, annealed": {"survivor": drop_worst, "mutations": Annealed()},
     "oldest out, annealed": {"survivor": drop_oldest, "mutations": Annealed()},
+    "one mutation": {"survivor": drop_worst, "mutations": Constant(1)},
+    "three mutations": {"survivor": drop_worst, "mutations": Constant(3)},
+    "annealed": {"survivor": drop_worst, "mutations": Annealed()},
 }
-MARKS = (100, 200, 300, 500, 1000)
-TITLE = "# The engine against random search and PyGlove, on a planted optimum"
+# What is compared in which space, and with whom at the end.
+COMPARED = {
+    "tiny_video": [*list(METHODS)[:6], PEER],
+    "evanet": ["random", "one mutation", "three mutations", "annealed"],
+}
+RIVALS = {"tiny_video": PEER, "evanet": "annealed"}
+MARKS = (100, 200, 300, 500, 1000, 2000)
+TITLES = {
+    "tiny_video": "# The engine, random search and PyGlove, on a planted optimum",
+    "evanet": "# EvaNet's mutation rates, on a planted optimum",
+}
 ABOUT = """\
 The space is the whole of `{space}`. For each of {seeds} seeds (0 to {last}) a network
 is planted in it, and the fitness of another is how far their genes agree: 1 is the
 planted one. All methods begin with the same {population} random networks and propose
 one network at a time. Populations are of {population}, tournaments of {sample}; a child
-has one mutation or, annealed, max(ceil(7 - round / 100), 1).
-
-PyGlove 0.4.5 is its own `regularized_evolution` on our space and mutations. Its
-counterpart is "oldest out, replay": both may propose a network again, which counts as
-an evaluation. The others propose none twice.
-
+has one mutation or, annealed, max(ceil(7 - round / 100), 1). The worst leaves where
+nothing else is said. None is proposed twice.
+{peer}
 Best fitness so far, mean and 95 % interval (Student's t) over seeds; the last column
 compares seed by seed.
+"""
+ABOUT_PEER = """
+PyGlove 0.4.5 is its own `regularized_evolution` on our space and mutations. Its
+counterpart is "oldest out, replay": both may propose a network again, which counts as
+an evaluation.
 """
 
 
@@ -133,7 +153,8 @@ def evolve(space, fitness, seed: int, evaluations: int, **strategies) -> list[fl
     )
     ledger, values = Ledger(evolution.join), []
     initial = first_networks(space, seed)
-    ledger.apply({"event": "search", "identity": {}, "initial": initial})
+    start = {"version": journal.VERSION, "identity": {}, "space": []}
+    ledger.apply({"event": "search", "initial": initial, **start})
     for index in range(evaluations):
         genotype = evolution.propose(ledger).genotype
         values.append(fitness(genotype))
@@ -182,42 +203,47 @@ def run(task: tuple[str, str, int, int]) -> np.ndarray:
     return np.maximum.accumulate(values)
 
 
-def rows(curves: dict[str, np.ndarray], marks: list[int]) -> list[list[str]]:
-    """Best so far at the marks, and at the end against the peer."""
+def rows(
+    curves: dict[str, np.ndarray], marks: list[int], rival: str
+) -> list[list[str]]:
+    """Best so far at the marks, and at the end against the rival."""
     return [
         [
             method,
             *(shown(values[:, mark - 1]) for mark in marks),
-            "" if method == PEER else compared(values[:, -1], curves[PEER][:, -1]),
+            "" if method == rival else compared(values[:, -1], curves[rival][:, -1]),
         ]
         for method, values in curves.items()
     ]
 
 
 def report(arguments, curves: dict[str, np.ndarray]) -> None:
-    folder, name = Path(arguments.output), "search_analytic"
+    folder, space = Path(arguments.output), arguments.space
+    name = "search_analytic" if space == "tiny_video" else f"{space}_analytic"
+    rival = RIVALS[space]
     folder.mkdir(parents=True, exist_ok=True)
-    draw(curves, folder / f"{name}.png", dashed=PEER)
+    draw(curves, folder / f"{name}.png", dashed=rival)
     marks = [mark for mark in MARKS if mark < arguments.evaluations]
     marks.append(arguments.evaluations)
-    head = ["method", *(f"after {m}" for m in marks), "at the end, less PyGlove"]
-    lines = table(head, rows(curves, marks))
+    head = ["method", *(f"after {m}" for m in marks), f"at the end, less {rival}"]
+    lines = table(head, rows(curves, marks, rival))
     text = ABOUT.format(
-        space=arguments.space,
+        space=space,
         seeds=arguments.seeds,
         last=arguments.seeds - 1,
         population=POPULATION,
         sample=SAMPLE,
+        peer=ABOUT_PEER if PEER in curves else "",
     )
     picture = f"![Best fitness so far]({name}.png)"
-    page = [TITLE, "", *provenance(), text, *lines, "", picture, ""]
+    page = [TITLES[space], "", *provenance(), text, *lines, "", picture, ""]
     (folder / f"{name}.md").write_text("\n".join(page), encoding="utf-8")
     print("\n".join(lines))
 
 
 def compare_analytic(arguments) -> None:
     """Part a: all methods on a planted optimum."""
-    methods, seeds = [*METHODS, PEER], range(arguments.seeds)
+    methods, seeds = COMPARED[arguments.space], range(arguments.seeds)
     tasks = [
         (arguments.space, method, seed, arguments.evaluations)
         for seed in seeds
@@ -233,14 +259,16 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--part", choices=("a", "b"), default="a")
     parser.add_argument("--space", choices=SPACES, default="tiny_video")
-    parser.add_argument("--seeds", type=int, help="10, or 3 in part b")
+    parser.add_argument("--seeds", type=int, help="10 (20 of evanet), 3 in part b")
     parser.add_argument("--evaluations", type=int, default=1000, help="of part a")
     parser.add_argument("--trials", type=int, default=24, help="of a search of part b")
     parser.add_argument("--steps", type=int, default=100, help="of a training")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--output", default="docs/results")
     arguments = parser.parse_args()
-    parts = {"a": (compare_analytic, 10), "b": (compare_training, 3)}
+    many = {"tiny_video": 10, "evanet": 20}[arguments.space]
+    train = {"tiny_video": compare_training, "evanet": evanet_training.compare}
+    parts = {"a": (compare_analytic, many), "b": (train[arguments.space], 3)}
     compare, seeds = parts[arguments.part]
     arguments.seeds = arguments.seeds or seeds
     compare(arguments)

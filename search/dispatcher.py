@@ -229,8 +229,9 @@ class Dispatcher:
         values = {GENOTYPE: proposal.genotype, SEED: proposal.seed}
         if proposal.parent:
             values[PARENT] = proposal.parent.trial
-        if proposal.mutation:
-            values[MUTATION] = proposal.mutation
+        mutation = proposal.mutation
+        if mutation:
+            values[MUTATION] = mutation
         if proposal.replays:
             values[REPLAYS] = proposal.replays
         if self.stopping:

@@ -1,6 +1,7 @@
 """What a search knows of a trial that ended, and the files that keep it."""
 
 import csv
+import functools
 import heapq
 import io
 import json
@@ -49,7 +50,7 @@ class Record:
         """Whether it was trained and keeps the budget."""
         return self.status in ("completed", "stopped")
 
-    @property
+    @functools.cached_property
     def merit(self) -> tuple[bool, float] | None:
         """What trials compete by: any feasible one beats any that is over budget.
 

@@ -1,10 +1,23 @@
 """What several tests share: the contract of a layer, and known weights and inputs."""
 
+import contextlib
+
 import keras
 import numpy as np
 from keras import ops
 
 from zoo.layers.gaussian import InflatedTGM
+
+# Whether `check_layer` trains in a compiled step; see `tests/zoo/layers/conftest.py`.
+COMPILED = True
+
+
+@contextlib.contextmanager
+def without_weights():
+    """Networks built here have weights of a shape and no values, and come fast."""
+    with keras.StatelessScope(initialize_variables=False):
+        yield
+    keras.utils.clear_session(free_memory=False)  # Keras would fill them later.
 
 
 def check_layer(layer, inputs, output_shape):
@@ -46,7 +59,8 @@ def _check_trains(layer, inputs):
         [keras.Input(shape) for shape in shapes] if as_list else keras.Input(shapes)
     )
     model = keras.Model(symbolic, layer(symbolic))
-    model.compile("sgd", loss=lambda _, y: ops.mean(ops.square(y - 3.0)))
+    loss = lambda _, y: ops.mean(ops.square(y - 3.0))  # noqa: E731
+    model.compile("sgd", loss=loss, run_eagerly=not COMPILED)
     batch = inputs[0].shape[0] if as_list else inputs.shape[0]
     model.train_on_batch(inputs, np.zeros((batch, 1), "float32"))
     for weight, old in zip(weights, before, strict=True):

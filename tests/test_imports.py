@@ -28,7 +28,7 @@ RULES = [
         "zoo/",
         {
             "top": ("zoo", "keras", "numpy"),
-            "lazy": ("tensorflow", "tensorboard", "jax", "matplotlib"),
+            "lazy": ("tensorflow", "tensorboard", "jax", "matplotlib", "safetensors"),
         },
     ),
     ("search/spaces/", {"top": ("zoo.genotypes", "search.spaces"), "lazy": ()}),

@@ -1,4 +1,4 @@
-"""The job `python -m zoo.evaluate`: scores a trained network on a split of clips."""
+"""The job `python -m zoo.evaluate`: scores trained networks on a split of clips."""
 
 if __name__ == "__main__":  # First, as the libraries below write on the screen.
     from zoo import launch
@@ -6,74 +6,127 @@ if __name__ == "__main__":  # First, as the libraries below write on the screen.
     launch.main(
         "zoo.evaluate.evaluate",
         "--model=runs/tvn1 --data=videos --split=test",
-        model="folder of a training run",
+        model="folder of a training run; several, as runs/a,runs/b, are scored as an "
+        "ensemble, too",
         split="train, validation or test (default: test, where there is one)",
-        out="folder for the results (default: evaluation-<split> in the run)",
+        out="folder for the results (default: evaluation-<split> in the run,\n"
+        "ensemble-<split> in the first of several)",
     )
 
-import csv
+import dataclasses
+import itertools
 import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
-from zoo import files, inference, metrics, training
+from zoo import files, inference, metrics, tables, training
+from zoo.ensemble import Ensemble
+from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check
+
+TITLES = {"top1": "top-1", "top5": "top-5", "map": "mAP"}
 
 
 def evaluate(
-    model: str,
+    model: str | Sequence[str],
     clips,
     split: str | None = None,
     batch_size: int = 8,
     limit: int | None = None,
     out: str | None = None,
+    weights: Sequence[float] | None = None,
+    average: str | None = None,
 ) -> dict[str, float]:
-    """Scores a trained network on a split of a clip source.
+    """Scores a trained network, or several and their ensemble, on a split of clips.
 
     Writes `evaluation.json` (the scores), `classes.csv` (accuracy or average precision
     of each class), `predictions.csv` (each video's label and probabilities), and for
-    one label a clip `confusion.csv` and `confusion.png`.
+    one label a clip `confusion.csv` and `confusion.png`; with several networks these
+    are of their ensemble, `evaluation.json` has the scores of each, too, and
+    `overlap.csv` tells for each pair how many clips both get wrong, and either: their
+    quotient is the overlap of their errors. Of several labels a clip, one is got right
+    where the class scored highest is among them, and a clip of no label does not count.
+
+    Each network reads the clips it was trained on. Where labels depend on the clip, all
+    networks are held to those that any of their clips has.
 
     Args:
-        model: Folder of a training run.
+        model: Folder of a training run or of an ensemble, or several folders of runs,
+            as a sequence or with commas between.
         clips: A clip source; its classes must be among the network's.
         split: "train", "validation" or "test"; None is "test" where it holds clips.
         batch_size: Clips at once.
         limit: Only about so many clips.
-        out: Folder for the results; None is a new one in the run's.
+        out: Folder for the results; None is a new one in the (first) run's.
+        weights: Of the networks in their ensemble, as `zoo.fuse` takes them; None is
+            the ensemble's own, or equal ones.
+        average: Of "probabilities" or "logits", as `zoo.fuse` has it; None is the
+            ensemble's own, or probabilities.
 
     Returns:
-        "loss", "clips", and "top1" and "top5", or "map".
+        "loss", "clips", and "top1" and "top5", or "map"; of several networks also
+        "any_right", the share of clips that at least one of them gets right.
 
     Raises:
-        ValueError: The run, the split or the classes are not what they must be.
+        ValueError: The runs, the split or the classes are not what they must be.
     """
-    run = inference.load(model)
+    names = _names(model)
+    run = _load(names, weights, average)
     order = _class_numbers(run, clips)
     split = split or ("test" if clips.size("test") else "validation")
-    predict = inference.compiled(run.model)
-    keys, labels, logits = inference.predictions(
-        predict, clips, run.clip_spec, split, batch_size, limit, verbose=True
-    )
+    members = run.members if isinstance(run, Ensemble) else {names[0]: run}
+    runs = list(members.values())
+    keys, labels, outputs = _outputs(runs, clips, split, batch_size, limit)
     labels = _renumbered(labels, order, len(run.classes))
-    folder = pathlib.Path(out or os.path.join(model, f"evaluation-{split}"))
+    place = "evaluation" if len(names) == 1 else "ensemble"
+    folder = pathlib.Path(out or os.path.join(names[0], f"{place}-{split}"))
     folder.mkdir(parents=True, exist_ok=True)
-    scores = {
-        "loss": float(training.cross_entropy(run.task, labels, logits)),
-        **metrics.scores_of(run.task, labels, logits),
-        "clips": len(labels),
-    }
-    files.write_json(folder / "evaluation.json", {"split": split, **scores})
-    _write_classes(folder, run, labels, logits)
-    _write_predictions(folder, run, keys, labels, logits)
+    if isinstance(run, inference.Run):
+        logits, others = outputs[0], {}
+    else:
+        logits = metrics.logits_of(run.task, run.fused(outputs))
+        others = _compare(folder, run, labels, outputs)
+    scores = {**_scores(run.task, labels, logits), "clips": len(labels)}
+    files.write_json(folder / "evaluation.json", {"split": split, **scores, **others})
+    tables.write_classes(folder, run, labels, logits)
+    tables.write_predictions(folder, run, keys, labels, logits)
     if run.task == "single":
-        _write_confusion(folder, run, labels, logits)
-    _show(folder, split, scores)
-    return scores
+        tables.write_confusion(folder, run, labels, logits)
+    _show(folder, split, scores, others)
+    any_right = {"any_right": others["any_right"]} if others else {}
+    return {**scores, **any_right}
 
 
-def _class_numbers(run: inference.Run, clips) -> np.ndarray:
+def _names(model: str | Sequence[str]) -> list[str]:
+    if not isinstance(model, str):
+        return [str(name) for name in model]
+    if os.path.isdir(model):  # Its name may hold a comma.
+        return [model]
+    return [name.strip() for name in model.split(",")]
+
+
+def _load(
+    names: list[str], weights: Sequence[float] | None, average: str | None
+) -> inference.Run | Ensemble:
+    """What folders hold: one its run or its ensemble, several an ensemble of theirs."""
+    rule = "folders of training runs, each once"
+    check(0 < len(names) == len(set(names)), "model", rule, names)
+    runs = {name: inference.load(name) for name in names}
+    run = runs[names[0]]
+    if len(runs) > 1:
+        run = Ensemble(runs, pathlib.Path(names[0]))
+    for name, value in [("weights", weights), ("average", average)]:
+        if value is not None:
+            several = isinstance(run, Ensemble)
+            check(several, name, "left out where there is one model", value)
+            value = tuple(value) if name == "weights" else value
+            run = dataclasses.replace(run, **{name: value})
+    return run
+
+
+def _class_numbers(run: inference.Run | Ensemble, clips) -> np.ndarray:
     """The network's number of each class of the clips, found by its name."""
     check(clips.task == run.task, "clips", f"of a {run.task}-label task", clips.task)
     unknown = sorted(set(clips.classes) - set(run.classes))
@@ -90,75 +143,121 @@ def _renumbered(labels: np.ndarray, order: np.ndarray, count: int) -> np.ndarray
     return result
 
 
-def _write_table(path: pathlib.Path, header: list, rows: list[list]) -> None:
-    with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
-
-
-def _write_classes(folder: pathlib.Path, run, labels, logits) -> None:
-    if run.task == "multi":
-        name, counts = "average_precision", labels.sum(axis=0).astype(int)
-        values = metrics.average_precisions(labels, logits)
-    else:
-        name, counts = "accuracy", np.bincount(labels, minlength=len(run.classes))
-        right = labels[logits.argmax(axis=1) == labels]
-        hits = np.bincount(right, minlength=len(run.classes))
-        values = np.divide(
-            hits, counts, where=counts > 0, out=np.full(len(hits), np.nan)
+def _outputs(
+    runs: list[inference.Run], clips, split: str, batch_size: int, limit: int | None
+) -> tuple[list[str], np.ndarray, list[np.ndarray]]:
+    """Keys, labels, and each run's logits of the clips that all of them could read."""
+    groups: dict[ClipSpec, list[int]] = {}
+    for number, run in enumerate(runs):
+        groups.setdefault(run.clip_spec, []).append(number)
+    parts = []
+    for spec, numbers in groups.items():
+        predict = _side_by_side([runs[n].model for n in numbers])
+        parts.append(
+            inference.predictions(
+                predict, clips, spec, split, batch_size, limit, verbose=True
+            )
         )
-    shown = ["" if np.isnan(value) else f"{value:.4f}" for value in values]
-    rows = [list(row) for row in zip(run.classes, counts, shown, strict=True)]
-    _write_table(folder / "classes.csv", ["class", "clips", name], rows)
+    keys, labels, stacks = _aligned(parts)
+    outputs = [None] * len(runs)
+    for numbers, stack in zip(groups.values(), stacks, strict=True):
+        for place, number in enumerate(numbers):
+            outputs[number] = stack[:, place]
+    return keys, labels, outputs
 
 
-def _write_predictions(folder: pathlib.Path, run, keys, labels, logits) -> None:
-    """Keys are missing where training clips were scored."""
-    hot = labels if run.task == "multi" else np.eye(len(run.classes))[labels]
-    rows = []
-    for index, row in enumerate(metrics.probabilities(run.task, logits)):
-        names = [n for n, on in zip(run.classes, hot[index], strict=True) if on]
-        key = keys[index] if keys else ""
-        rows.append([key, "|".join(names), *(f"{value:.4g}" for value in row)])
-    header = ["path", "label", *run.classes]
-    _write_table(folder / "predictions.csv", header, rows)
+def _side_by_side(models: list):
+    """Networks that read the same clips as one function, (clips, networks, classes)."""
+    functions = [inference.compiled(model) for model in models]
+    return lambda clip: np.stack([function(clip) for function in functions], axis=1)
 
 
-def _write_confusion(folder: pathlib.Path, run, labels, logits) -> None:
-    guesses = logits.argmax(axis=1)
-    counts = metrics.confusion_matrix(labels, guesses, len(run.classes))
-    rows = [[n, *row] for n, row in zip(run.classes, counts.tolist(), strict=True)]
-    header = ["label \\ prediction", *run.classes]
-    _write_table(folder / "confusion.csv", header, rows)
-    _draw_confusion(folder / "confusion.png", run.classes, counts)
+def _aligned(parts: list[tuple]) -> tuple[list[str], np.ndarray, list[np.ndarray]]:
+    """Rows of the same clip side by side, found by their keys.
+
+    Training clips have none; their order is the same for all.
+    """
+    places = [_places(keys, len(labels)) for keys, labels, _ in parts]
+    common = [p for p in places[0] if all(p in other for other in places)]
+    check(len(common) > 0, "clips", "with the same keys for every clip spec", common)
+    rows = [[own[place] for place in common] for own in places]
+    labels = np.stack([p[1][own] for p, own in zip(parts, rows, strict=True)])
+    if labels.ndim == 2:
+        same = (labels == labels[0]).all()
+        check(same, "clips", "of the same labels for every clip spec", "others")
+    keys = [parts[0][0][row] for row in rows[0]] if parts[0][0] else []
+    outputs = [p[2][own] for p, own in zip(parts, rows, strict=True)]
+    return keys, labels.max(axis=0), outputs
 
 
-def _draw_confusion(path: pathlib.Path, classes, counts: np.ndarray) -> None:
-    from matplotlib.figure import Figure  # Slow to import; without a screen's window.
-
-    side = min(40.0, 3 + 0.3 * len(classes))
-    figure = Figure((side + 1, side), layout="constrained")
-    axes = figure.subplots()
-    share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(classes)), classes, rotation=90)
-    axes.set_yticks(range(len(classes)), classes)
-    axes.set_xlabel("prediction")
-    axes.set_ylabel("label")
-    figure.colorbar(image, label="share of the label's clips")
-    if len(classes) <= 30:
-        for row, column in np.argwhere(counts):
-            color = "white" if share[row, column] > 0.5 else "black"
-            number = counts[row, column]
-            axes.text(column, row, number, ha="center", va="center", color=color)
-    with files.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=100)
+def _places(keys: list[str], count: int) -> dict[tuple[str, int], int]:
+    """The row of each key and of how often it came before."""
+    seen, places = {}, {}
+    for row, key in enumerate(keys or [""] * count):
+        number = seen[key] = seen.get(key, -1) + 1
+        places[key, number] = row
+    return places
 
 
-def _show(folder: pathlib.Path, split: str, scores: dict[str, float]) -> None:
-    names = {"top1": "top-1", "top5": "top-5", "map": "mAP"}
+def _scores(task: str, labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+    loss = float(training.cross_entropy(task, labels, logits))
+    return {"loss": loss, **metrics.scores_of(task, labels, logits)}
+
+
+def _compare(
+    folder: pathlib.Path, run: Ensemble, labels: np.ndarray, outputs: list[np.ndarray]
+) -> dict[str, object]:
+    """Scores of the members, and how much their errors overlap; writes the latter."""
+    names = list(run.members)
+    counted = np.full(len(labels), True) if labels.ndim == 1 else labels.any(axis=1)
+    right = {
+        name: metrics.hits(labels, logits)[counted]
+        for name, logits in zip(names, outputs, strict=True)
+    }
+    pairs = []
+    for one, other in itertools.combinations(names, 2):
+        both, either = metrics.overlap(right[one], right[other])
+        share = both / either if either else None
+        counts = {"both_wrong": both, "either_wrong": either, "overlap": share}
+        pairs.append({"first": one, "second": other, **counts})
+    tables.write_overlap(folder, pairs)
+    any_right = np.any(list(right.values()), axis=0)
+    return {
+        "any_right": float(np.mean(any_right)) if counted.any() else 0.0,
+        "models": {
+            name: _scores(run.task, labels, logits)
+            for name, logits in zip(names, outputs, strict=True)
+        },
+        "overlap": pairs,
+    }
+
+
+def _show(folder: pathlib.Path, split: str, scores: dict, others: dict) -> None:
     print(f"{scores['clips']} clips of {split}")
-    for name, value in scores.items():
-        if name in names:
-            print(f"  {names[name]:<6}{100 * value:6.2f} %")
-    print(f"  {'loss':<6}{scores['loss']:6.3f}")
+    names = [name for name in TITLES if name in scores]
+    if others:
+        _show_members(names, scores, others)
+    else:
+        for name in names:
+            print(f"  {TITLES[name]:<6}{100 * scores[name]:6.2f} %")
+        print(f"  {'loss':<6}{scores['loss']:6.3f}")
     print(f"More in {folder}", flush=True)
+
+
+def _show_members(names: list[str], scores: dict, others: dict) -> None:
+    rows = [*others["models"].items(), ("ensemble", scores)]
+    width = max(len(model) for model, _ in rows)
+    print(
+        "  " + " " * width + "".join(f"{TITLES[n]:>10}" for n in names) + "      loss"
+    )
+    for model, row in rows:
+        cells = "".join(f"{100 * row[name]:>8.2f} %" for name in names)
+        print(f"  {model:<{width}}{cells}{row['loss']:>10.3f}")
+    print(f"At least one is right on {100 * others['any_right']:.2f} %")
+    for pair in others["overlap"]:
+        both, either = pair["both_wrong"], pair["either_wrong"]
+        share = f"{100 * both / either:.1f} %" if either else "none"
+        print(
+            f"Errors of {pair['first']} and {pair['second']} overlap by {share}: "
+            f"both are wrong on {both} of the {either} clips that either is wrong on"
+        )

@@ -78,11 +78,16 @@ def check_values(values: flags.FlagValues) -> None:
         exists = data == EMBEDDED or pathlib.Path(data).exists()
         rule = f"a folder or a .csv that exists, or {EMBEDDED}"
         check(exists, "data", rule, data)
-    if model is not None:
-        known = model in genotypes.FOUND or pathlib.Path(model).exists()
-        near = difflib.get_close_matches(model, genotypes.FOUND, cutoff=0.5)
-        rule = f"a path that exists, or a name such as {near or [*genotypes.FOUND]}"
-        check(known, "model", rule, model)
+    if model is not None and not pathlib.Path(model).exists():
+        for name in model.split(","):
+            known = name in genotypes.FOUND or pathlib.Path(name.strip()).exists()
+            near = difflib.get_close_matches(name, genotypes.FOUND, cutoff=0.5)
+            rule = f"a path that exists, or a name such as {near or [*genotypes.FOUND]}"
+            check(known, "model", rule, name)
+    search = given(values, "search")
+    if search is not None:
+        exists = pathlib.Path(search).is_dir()
+        check(exists, "search", "a search's folder that exists", search)
 
 
 def _kind(flag: str, job: str) -> tuple:

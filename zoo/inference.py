@@ -9,6 +9,7 @@ import os
 import pathlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -16,6 +17,9 @@ import numpy as np
 from zoo import files, metrics, monitor
 from zoo.genotypes import ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check
+
+if TYPE_CHECKING:
+    from zoo.ensemble import Ensemble  # Imports this module.
 
 MODEL_FILE, BEST_WEIGHTS = "model.json", "best.weights.h5"
 VERSION = 1
@@ -76,15 +80,23 @@ class Run:
         Returns:
             Array (classes,), or (batch, classes).
         """
+        return metrics.probabilities(self.task, self.logits(clip))
+
+    def logits(self, clip: np.ndarray) -> np.ndarray:
+        """What `predict` takes the probabilities of."""
         clip = np.asarray(clip, "float32")
         shape, single = self.clip_spec.shape, clip.ndim == 4
         rule = f"of shape {shape}, or a batch of such"
         check(
             clip.shape[-4:] == shape and clip.ndim in (4, 5), "clip", rule, clip.shape
         )
-        logits = self._compiled(clip[None] if single else clip)
-        result = metrics.probabilities(self.task, logits)
+        result = self._compiled(clip[None] if single else clip)
         return result[0] if single else result
+
+    @property
+    def clip_specs(self) -> dict[str, ClipSpec]:
+        """The clips it reads, by the name of the model's input."""
+        return {"clip": self.clip_spec}
 
     @functools.cached_property
     def _compiled(self) -> Callable[[np.ndarray], np.ndarray]:
@@ -145,14 +157,16 @@ def read_description(workdir: str | os.PathLike) -> Description:
         ) from None
 
 
-def load(workdir: str | os.PathLike) -> Run:
-    """Loads the best network of a training run.
+def load(workdir: str | os.PathLike) -> "Run | Ensemble":
+    """Loads the best network of a training run, or the ensemble that a folder holds.
 
     Raises:
         ValueError: The folder holds no training run, or one that saved no weights yet.
     """
-    from zoo import weights  # Not needed for training.
+    from zoo import ensemble, weights  # Not needed for training.
 
+    if ensemble.is_ensemble(workdir):
+        return ensemble.load(workdir)
     description = read_description(workdir)
     path = pathlib.Path(workdir, BEST_WEIGHTS)
     rule = f"a run that has saved {BEST_WEIGHTS}: train it further"
@@ -183,20 +197,29 @@ def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """The model's inference as one compiled function of a batch of clips.
 
     Unlike `model.predict` it costs no more than the network does, and it follows the
-    weights: one function serves a model in training.
+    weights: one function serves a model in training. A model of several inputs takes
+    them as it does itself, such as a dict.
     """
     if keras.backend.backend() == "jax":
         return _compiled_by_jax(model)
     import tensorflow as tf  # Only where it is the backend.
 
+    specs = keras.tree.map_structure(
+        lambda x: tf.TensorSpec(x.shape, x.dtype), model.input
+    )
+
+    def convert(clip):
+        to_tensor = lambda spec, x: tf.convert_to_tensor(x, spec.dtype)  # noqa: E731
+        return keras.tree.map_structure(to_tensor, specs, clip)
+
     function = tf.function(
         lambda clip: model(clip, training=False),
-        input_signature=[tf.TensorSpec(model.input_shape, model.input.dtype)],
+        input_signature=[specs],
         jit_compile=compiles_with_xla(),
     )
     # A concrete function: else TensorFlow warns of "retracing" after a few models.
     function = function.get_concrete_function()
-    return lambda clip: function(tf.convert_to_tensor(clip, model.input.dtype)).numpy()
+    return lambda clip: function(convert(clip)).numpy()
 
 
 def _compiled_by_jax(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
@@ -210,7 +233,7 @@ def _compiled_by_jax(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
     def call(clip):
         values = [[v.value for v in group] for group in (trained, others)]
-        return np.asarray(infer(*values, np.asarray(clip)))
+        return np.asarray(infer(*values, keras.tree.map_structure(np.asarray, clip)))
 
     return call
 

@@ -25,6 +25,8 @@ QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 REGISTER = "from __gin__ import dynamic_registration"
 PACKAGES = ("zoo", "search", "search.spaces", "datasets")
 RESUMES = "the same command goes on"
+# What a job may be given in place of an argument, which then is None.
+INSTEAD = {"model": "search"}
 ROOT = pathlib.Path(__file__).parent.parent
 # The wheel has the configs in the package, a checkout beside it.
 CONFIG_FOLDERS = (ROOT / "zoo" / "configs", ROOT / "gin")
@@ -94,11 +96,14 @@ def configure(job: str, values: FlagValues, options: list[str]) -> Callable:
             _bind_steps(values.steps)
         data = given(values, "data")
         if data is None and _bound(f"{job}.clips") is None:
-            data = _run_of(given(values, "model") or given(values, "search"))
+            data = _lender(values)
         if data is not None:
             _bind_clips(job, data)
         for binding in values.gin_bindings:
             bind(binding)
+        for name, other in INSTEAD.items():
+            if _bound(f"{job}.{other}") is not None and _bound(f"{job}.{name}") is None:
+                gin.parse_config([REGISTER, f"import {module}", f"{job}.{name} = None"])
         plain = function(job)
         takes_recipe = "recipe" in signature(job).parameters
         if takes_recipe and _bound(f"{job}.recipe") is None:
@@ -155,17 +160,26 @@ def _check_early(job: str, values: FlagValues) -> None:
     text = "\n".join([text, *values.gin_bindings])
     check_values(values)
     for name in _required(job):
-        flag = _flag(name).strip("-")
-        told = given(values, flag) is not None or re.search(rf"\.{name}\s*=", text)
-        lent = name == "clips" and _run_of(given(values, "model"))
+        told = any(
+            given(values, _flag(way).strip("-")) is not None
+            or re.search(rf"\.{way}\s*=", text)
+            for way in _ways(job, name)
+        )
+        lent = name == "clips" and _lender(values)
         if not told and not lent:
             _refuse_without(job, name)
 
 
 def _check_complete(job: str) -> None:
     for name in _required(job):
-        if _bound(f"{job}.{name}") is None:
+        if all(_bound(f"{job}.{way}") is None for way in _ways(job, name)):
             _refuse_without(job, name)
+
+
+def _ways(job: str, name: str) -> list[str]:
+    """An argument, and what can be given in place of it."""
+    other = INSTEAD.get(name)
+    return [name, other] if other in signature(job).parameters else [name]
 
 
 def _required(job: str) -> list[str]:
@@ -180,7 +194,8 @@ def _flag(argument: str) -> str:
 
 
 def _refuse_without(job: str, name: str) -> None:
-    way = f"{_flag(name)}, or {job}.{name} in a gin file"
+    ways = " or ".join(_flag(way) for way in _ways(job, name))
+    way = f"{ways}, or {job}.{name} in a gin file"
     raise ValueError(f"`{name}` must be given: {way}. Got: nothing")
 
 
@@ -237,6 +252,11 @@ def _refer(job: str, argument: str, target: str) -> None:
 
 def _is_run(folder: str | os.PathLike) -> bool:
     return pathlib.Path(folder, record.CONFIG).is_file()
+
+
+def _lender(values: FlagValues) -> str | None:
+    """The folder of the run whose clips are taken where none are given."""
+    return _run_of(given(values, "model")) or _run_of(given(values, "search"))
 
 
 def _run_of(model: str | None) -> str | None:

@@ -1,6 +1,12 @@
-"""Scores of predictions, in NumPy: top-k, mean average precision, confusion."""
+"""Scores of predictions, in NumPy: top-k, mean average precision, confusion, fusion."""
+
+from collections.abc import Sequence
 
 import numpy as np
+
+from zoo.genotypes.base import check
+
+AVERAGES = ("probabilities", "logits")
 
 
 def top_k(labels: np.ndarray, scores: np.ndarray, k: int = 1) -> float:
@@ -92,3 +98,87 @@ def probabilities(task: str, logits: np.ndarray) -> np.ndarray:
         return np.exp(-np.logaddexp(0, -logits)).astype("float32")
     exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return (exponents / exponents.sum(axis=-1, keepdims=True)).astype("float32")
+
+
+def logits_of(task: str, values: np.ndarray) -> np.ndarray:
+    """Logits whose `probabilities` are these, so far as they are not 0 or 1."""
+    values = np.asarray(values, "float64")
+    tiny = np.finfo("float32").tiny
+    own = np.log(np.maximum(values, tiny))
+    return own - np.log(np.maximum(1 - values, tiny)) if task == "multi" else own
+
+
+def shares(
+    count: int, weights: Sequence[float] | None = None, average: str = "probabilities"
+) -> list[float]:
+    """Shares of the members of an ensemble, of sum 1.
+
+    Raises:
+        ValueError: `weights` are no numbers from 0 on, one for each of `count` members,
+            or there is no such `average`.
+    """
+    check(average in AVERAGES, "average", f"one of {AVERAGES}", average)
+    values = [1.0] * count if weights is None else list(weights)
+    rule = f"{count} finite numbers from 0 on, not all 0"
+    valid = len(values) == count and np.isfinite(values).all() and min(values) >= 0
+    check(valid and sum(values) > 0, "weights", rule, weights)
+    return [float(value) / sum(values) for value in values]
+
+
+def fused(
+    task: str,
+    logits: Sequence[np.ndarray],
+    weights: Sequence[float] | None = None,
+    average: str = "probabilities",
+) -> np.ndarray:
+    """Probabilities of an ensemble, as the model of `zoo.fuse` puts them out.
+
+    Args:
+        task: "single" or "multi" label.
+        logits: Of each member, (…, classes).
+        weights: Of the members; None is equal ones.
+        average: Whether of "probabilities" or of "logits".
+    """
+    parts = list(logits)
+    if average == "probabilities":
+        parts = [probabilities(task, part) for part in parts]
+    factors = shares(len(parts), weights, average)
+    total = sum(
+        factor * np.asarray(part, "float64")
+        for factor, part in zip(factors, parts, strict=True)
+    )
+    if average == "logits":
+        return probabilities(task, total)
+    return total.astype("float32")
+
+
+def hits(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Which clips a model gets right: the class scored highest is one of theirs.
+
+    As in `top_k`, what ties with another class or is not a number is no hit.
+
+    Args:
+        labels: Class numbers, (clips,), or 0 and 1, (clips, classes).
+        scores: Logits or probabilities, (clips, classes).
+
+    Returns:
+        Truth values, (clips,).
+    """
+    if labels.ndim == 1:
+        labels = np.arange(scores.shape[1]) == labels[:, None]
+    own = np.where(labels, scores, -np.inf).max(axis=1)
+    others = np.where(labels, -np.inf, scores).max(axis=1)
+    return own > others
+
+
+def overlap(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
+    """How the errors of two models overlap; the quotient is their Jaccard index.
+
+    Args:
+        first: Which clips one gets right, as `hits` gives them.
+        second: Which the other does.
+
+    Returns:
+        Clips that both get wrong, and clips that either gets wrong.
+    """
+    return int(np.sum(~first & ~second)), int(np.sum(~first | ~second))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from absl import flags
 
-from zoo import inference
+from zoo import ensemble, inference
 from zoo.genotypes.base import check, check_whole
 
 USAGE = """Says what video files show.
@@ -22,7 +22,7 @@ usage: python -m zoo.predict --model=RUN [flags] FILE_OR_FOLDER ...
 
 example: python -m zoo.predict --model=runs/tvn1 --top=3 clip.mp4 videos/
 
-  --model  folder of a training run
+  --model  folder of a training run, or of an ensemble
   --top    classes to show for each video (default 5)
   --clips  clips spread over each video, whose probabilities are averaged (default 1)
   --json   one JSON array of {path, predictions or error}, best first
@@ -31,12 +31,12 @@ example: python -m zoo.predict --model=runs/tvn1 --top=3 clip.mp4 videos/
 
 
 def predict(
-    run: inference.Run, paths: list[str], clips: int = 1
+    run: inference.Run | ensemble.Ensemble, paths: list[str], clips: int = 1
 ) -> Iterator[tuple[str, np.ndarray | str]]:
     """Probabilities of the classes for video files.
 
     Args:
-        run: A trained network.
+        run: A trained network, or an ensemble.
         paths: Videos, and folders whose videos are taken at any depth.
         clips: How many to spread over each video; their probabilities are averaged.
 
@@ -48,10 +48,14 @@ def predict(
     check_whole(clips, "clips")
     for path in _videos(paths):
         try:
-            batch = _read(path, run.clip_spec, clips)
+            batches = {
+                name: _read(path, spec, clips) for name, spec in run.clip_specs.items()
+            }
         except (decode.BrokenVideoError, OSError) as error:
             yield path, getattr(error, "reason", None) or str(error)
         else:
+            # Networks of an ensemble may read clips of several kinds.
+            batch = batches if len(batches) > 1 else next(iter(batches.values()))
             yield path, run.predict(batch).mean(axis=0)
 
 

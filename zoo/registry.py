@@ -53,7 +53,8 @@ def build(
         genotype: Of any family.
         input_shape: (frames, height, width, 3); None is the genotype's own clip.
         num_classes: Width of the classifier.
-        weights: Path of a `.weights.h5` file to load, or None for a new network.
+        weights: Path of a `.weights.h5` file to load, or of published weights (see
+            `zoo.weights.load`), or None for a new network.
         include_top: Whether to end with the classifier; without it the network puts
             out its last features, (batch, frames, height, width, channels).
         **options: The family's own; see the `build` of its file in `zoo/models`.

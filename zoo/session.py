@@ -27,6 +27,7 @@ class Session(keras.callbacks.Callback):
         save_every: Steps between checkpoints.
         log_every: Steps between rows.
         verbose: Whether to show the progress.
+        unit: What the progress calls a step.
     """
 
     def __init__(
@@ -37,12 +38,13 @@ class Session(keras.callbacks.Callback):
         save_every: int,
         log_every: int,
         verbose: bool,
+        unit: str = "step",
     ):
         super().__init__()
         self.variables = [*network.variables, *optimizer.variables]
         self.network, self.recipe, self.schedule = network, recipe, recipe.schedule()
         self.save_every, self.log_every = save_every, log_every
-        self.verbose = verbose
+        self.verbose, self.unit = verbose, unit
         self.progress = checkpoints.Progress()
         self.workdir = self.table = self.events = self.score = None
         self.row: dict[str, float] = {}
@@ -76,8 +78,9 @@ class Session(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.start = self.sound = self.progress.step
+        steps, batch_size = self.recipe.steps, self.recipe.batch_size
         self.line = monitor.ProgressLine(
-            self.recipe.steps, self.recipe.batch_size, self.start, self.verbose
+            steps, batch_size, self.start, self.verbose, self.unit
         )
         if self.start:
             self.line.note(f"resumed at step {self.start}")
@@ -116,15 +119,20 @@ class Session(keras.callbacks.Callback):
         # Rows are means since the row before, also in a run that resumes in between:
         # a checkpoint always ends a row.
         self.model.reset_metrics()
-        if saves:
-            self._save(step)
+        shown = self._validate(step) if saves else ""
+        # Before the checkpoint: a kill in between leaves a row too many, which goes on
+        # resuming, and not one too few.
         if self.table:
             self.table.add(self.row)
         if self.events:
             values = {k: v for k, v in self.row.items() if k != "step"}
             self.events.add(step, values)
+        if saves:
+            checkpoints.save(self.workdir / CHECKPOINT, self.progress, self.variables)
+            self.line.note(f"step {step}: validation {shown}, saved")
 
-    def _save(self, step: int) -> None:
+    def _validate(self, step: int) -> str:
+        """Scores the network and keeps the best weights; gives the scores in words."""
         try:  # Before the best weights are replaced, too.
             checkpoints.check_finite(self.variables)
         except checkpoints.NotFinite as error:
@@ -137,10 +145,7 @@ class Session(keras.callbacks.Callback):
             best = score
             weights.save(self.network, self.workdir / BEST_WEIGHTS)
         self.progress = checkpoints.Progress(step, best)
-        path = self.workdir / CHECKPOINT
-        checkpoints.save(path, self.progress, self.variables)
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
-        self.line.note(f"step {step}: validation {shown}, saved")
+        return "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
 
     def _stop(self, reason: str):
         path = self.workdir and self.workdir / CHECKPOINT

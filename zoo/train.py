@@ -1,4 +1,7 @@
-"""The job `python -m zoo.train`: trains a network, and goes on where it stopped."""
+"""The job `python -m zoo.train`: trains a network, and goes on where it stopped.
+
+With `search` it trains networks of a search, which become an ensemble.
+"""
 
 if __name__ == "__main__":  # First, as the libraries below write on the screen.
     from zoo import launch
@@ -6,23 +9,34 @@ if __name__ == "__main__":  # First, as the libraries below write on the screen.
     launch.main(
         "zoo.train.train",
         "--gin_file=train/tvn1.gin --data=videos --workdir=runs/tvn1",
-        weights="a run's folder or a .weights.h5 file to begin with",
+        weights="to begin with: a run's folder, a .weights.h5 file, or I3D's or S3D's",
+        search="folder of a search whose best networks become an ensemble, in place "
+        "of --model;\n--data is its clips where not given",
+        top_k="networks of the --search to train, one after the other (default 3): the "
+        "best that are\nnot alike",
     )
 
+import dataclasses
+import json
 import os
 import pathlib
+import warnings
+from dataclasses import dataclass
 
 import keras
 
-from zoo import inference, registry, training
+from zoo import diversity, ensemble, files, inference, registry, training
 from zoo.genotypes import FOUND, ClipSpec, Genotype, from_json
-from zoo.genotypes.base import check
+from zoo.genotypes.base import check, check_whole
 from zoo.weights import load as load_weights
+
+MEMBERS = "members.json"
+TOP_K = 3
 
 
 def train(
     workdir: str,
-    model: str,
+    model: str | None,
     clips,
     recipe: training.Recipe | None = None,
     clip_spec: ClipSpec | None = None,
@@ -33,6 +47,8 @@ def train(
     log_every: int = 50,
     validation_limit: int | None = None,
     verbose: bool = True,
+    search: str | None = None,
+    top_k: int | None = None,
     **options,
 ) -> dict[str, float]:
     """Trains a network on a clip source, in a folder of its own.
@@ -41,44 +57,159 @@ def train(
     `checkpoint.npz`, `metrics.csv` and TensorBoard's events. The same call on the same
     folder goes on where an earlier one stopped.
 
+    With `search`, the `top_k` best networks of a search that are not alike
+    (`zoo.diversity.choose`) are trained so in `member0`, `member1`, ..., with `seed`,
+    `seed + 1`, ...; `members.json` says which they are, and a `model.json` that they
+    are an ensemble, which `zoo.load` and the other jobs take like a network.
+
     Args:
         workdir: Folder of the run.
-        model: A published model's name, or a genotype's JSON file, as a search writes.
+        model: A published model's name, or a genotype's JSON file, as a search writes;
+            None where there is a `search`.
         clips: A clip source.
         recipe: How to train; the default suits some hundred clips.
         clip_spec: Clips to train on; None is what the genotype says.
-        weights: A run's folder or a `.weights.h5` file to begin with.
+        weights: To begin with: a run's folder, or what `zoo.weights.load` reads.
         new_head: Whether the classifier begins anew, as other classes need it.
         seed: Of the weights, and of the order and the augmentation of the clips.
         save_every: Steps between checkpoints and validations.
         log_every: Steps between rows of `metrics.csv`.
         validation_limit: Most clips to validate on; None is all.
         verbose: Whether to show the progress.
+        search: Folder of a search, in place of a model.
+        top_k: Networks of the search to train; None is three.
         **options: Of the network's family, such as `pooling` and `dropout`.
 
     Returns:
-        What `training.fit` does.
+        What `training.fit` does; with `search`, the best score of each member by its
+        folder's name.
     """
-    folder, recipe = pathlib.Path(workdir), recipe or training.Recipe()
     check(len(clips.classes) > 1, "clips", "of two classes or more", clips.classes)
-    genotype = read_genotype(model)
-    spec = clip_spec or genotype.clip_spec
-    about = inference.Description(
-        genotype, tuple(clips.classes), clips.task, spec, options
-    )
-    keras.utils.set_random_seed(seed)
-    network = about.build()
-    if weights and not (folder / training.CHECKPOINT).exists():
-        load_weights(network, _weights_file(weights), skip_head=new_head)
-    inference.describe(folder, about)
-    if verbose:
-        _announce(model, about, clips, recipe)
     how = {"save_every": save_every, "log_every": log_every, "verbose": verbose}
     how["validation_limit"] = validation_limit
-    result = training.fit(network, clips, spec, recipe, folder, seed, **how)
+    job = _Job(clips, recipe or training.Recipe(), clip_spec, options, how)
+    folder = pathlib.Path(workdir)
+    if search is not None:
+        for name, value in [("model", model), ("weights", weights)]:
+            check(value is None, name, "left out with `search`", value)
+        top_k = TOP_K if top_k is None else top_k
+        return _train_members(job, folder, search, top_k, seed)
+    rule = "given where there is no `search`"
+    check(model is not None, "model", rule, model)
+    check(top_k is None, "top_k", "left out where there is no `search`", top_k)
+    result = job.train(folder, read_genotype(model), model, seed, weights, new_head)
     if verbose:
-        _conclude(folder, clips, result)
+        _show_commands(folder)
     return result
+
+
+@dataclass(frozen=True)
+class _Job:
+    """How to train any network: arguments of `train`, some of them for `fit`."""
+
+    clips: object
+    recipe: training.Recipe
+    clip_spec: ClipSpec | None
+    options: dict
+    how: dict
+
+    def train(
+        self,
+        folder: pathlib.Path,
+        genotype: Genotype,
+        title: str,
+        seed: int,
+        weights: str | None = None,
+        new_head: bool = False,
+        unit: str = "step",
+    ) -> dict[str, float]:
+        """Trains a network in its folder, or goes on there."""
+        clips, spec = self.clips, self.clip_spec or genotype.clip_spec
+        about = inference.Description(
+            genotype, tuple(clips.classes), clips.task, spec, self.options
+        )
+        keras.utils.set_random_seed(seed)
+        network = about.build()
+        if weights and not (folder / training.CHECKPOINT).exists():
+            load_weights(network, _weights_file(weights), skip_head=new_head)
+        inference.describe(folder, about)
+        if self.how["verbose"]:
+            _announce(title, about, clips, self.recipe)
+        result = training.fit(
+            network, clips, spec, self.recipe, folder, seed, unit=unit, **self.how
+        )
+        if self.how["verbose"]:
+            _conclude(clips, result)
+        return result
+
+
+def _train_members(
+    job: _Job, folder: pathlib.Path, search: str, top_k: int, seed: int
+) -> dict[str, float]:
+    """Trains an ensemble's networks, each in a folder within its own."""
+    verbose = job.how["verbose"]
+    members = _members(folder, search, top_k, job.options, verbose)
+    scores = {}
+    for number, (candidate, genotype) in enumerate(members):
+        name, place = f"member{number}", f"member {number + 1} of {len(members)}"
+        title = f"{place}, trial {candidate.trial} of fitness {candidate.fitness:.4g}"
+        result = job.train(
+            folder / name, genotype, title, seed + number, unit=f"{place}, step"
+        )
+        scores[name] = result["best_score"]
+    ensemble.describe(folder, list(scores))
+    if verbose:
+        _show_commands(folder)
+    return scores
+
+
+def _members(
+    folder: pathlib.Path, search: str, top_k: int, options: dict, verbose: bool
+) -> list[tuple[diversity.Candidate, Genotype]]:
+    """The networks to train: as chosen when the folder was new, as a search may go on.
+
+    Raises:
+        ValueError: The folder holds another run, or `search` is no search.
+    """
+    check_whole(top_k, "top_k")
+    path = folder / MEMBERS
+    if path.exists():
+        record = json.loads(path.read_text("utf-8"))
+        same = os.path.realpath(record["search"]) == os.path.realpath(search)
+        rule = f"new, or of the same search and top_k as {path}"
+        got = f"{search}, {top_k}"
+        check(same and record["top_k"] == top_k, "workdir", rule, got)
+        chosen = [diversity.Candidate(**fields) for fields in record["members"]]
+    else:
+        new = not (folder / inference.MODEL_FILE).exists()
+        check(new, "workdir", "new, or of an ensemble", str(folder))
+        chosen = _choose(search, top_k, verbose)
+    members = [(c, _genotype(c.genotype, search)) for c in chosen]
+    for _, genotype in members:
+        registry.check_options(genotype, options)
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        fields = [dataclasses.asdict(candidate) for candidate in chosen]
+        about = {"search": str(search), "top_k": top_k, "members": fields}
+        files.write_json(path, about)
+    return members
+
+
+def _choose(search: str, top_k: int, verbose: bool) -> list[diversity.Candidate]:
+    found = diversity.ranking(search)
+    chosen = diversity.choose(found, top_k)
+    if len(found) < top_k:
+        warnings.warn(
+            f"{search} found {len(found)} networks within its budget: all are taken",
+            stacklevel=4,
+        )
+    ended, planned = diversity.trials(search)
+    if verbose and ended < planned:
+        print(f"{search} is not finished: {ended} of {planned} trials have ended")
+    if verbose:
+        names = ", ".join(f"{c.trial} ({c.fitness:.4g})" for c in chosen)
+        print(f"Of {len(found)} networks, trials by fitness: {names}", flush=True)
+    return chosen
 
 
 def read_genotype(model: str) -> Genotype:
@@ -91,11 +222,15 @@ def read_genotype(model: str) -> Genotype:
         check(path.exists(), "model", "a name, or a search with best.json", model)
     if path.suffix == ".json" or path.is_file():
         check(path.is_file(), "model", "a name, or a file that exists", model)
-        try:
-            return from_json(path.read_text("utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+        return _genotype(path.read_text("utf-8"), path)
     return registry.find(model)
+
+
+def _genotype(text: str, place: str | os.PathLike) -> Genotype:
+    try:
+        return from_json(text)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
 
 
 def _weights_file(place: str | os.PathLike) -> pathlib.Path:
@@ -103,12 +238,12 @@ def _weights_file(place: str | os.PathLike) -> pathlib.Path:
     return path / training.BEST_WEIGHTS if path.is_dir() else path
 
 
-def _announce(model: str, about: inference.Description, clips, recipe) -> None:
+def _announce(title: str, about: inference.Description, clips, recipe) -> None:
     cost = about.genotype.cost(len(about.classes), about.clip_spec.shape)
     size = clips.size("train")
     epochs = recipe.steps * recipe.batch_size / max(1, size)
     print(
-        f"{model}: {cost.parameters / 1e6:.3g} million parameters, "
+        f"{title}: {cost.parameters / 1e6:.3g} million parameters, "
         f"{2 * cost.macs / 1e9:.3g} GFLOP a clip\n"
         f"{size} training clips of {len(clips.classes)} classes, "
         f"{recipe.steps} steps of {recipe.batch_size}: {epochs:.3g} epochs",
@@ -116,11 +251,17 @@ def _announce(model: str, about: inference.Description, clips, recipe) -> None:
     )
 
 
-def _conclude(folder: pathlib.Path, clips, result: dict[str, float]) -> None:
+def _conclude(clips, result: dict[str, float]) -> None:
     name = training.score_name(clips.task)
     print(
         f"{name} on validation: {result[f'validation_{name}']:.4f} at the end, "
-        f"{result['best_score']:.4f} the best, whose weights are kept\n"
+        f"{result['best_score']:.4f} the best, whose weights are kept",
+        flush=True,
+    )
+
+
+def _show_commands(folder: pathlib.Path) -> None:
+    print(
         f"evaluate: python -m zoo.evaluate --model={folder}\n"
         f"predict:  python -m zoo.predict --model={folder} CLIP",
         flush=True,

@@ -183,6 +183,7 @@ def fit(
     validation_limit: int | None = None,
     verbose: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    unit: str = "step",
 ) -> dict[str, float]:
     """Trains a model, in place, and resumes where an interrupted call stopped.
 
@@ -203,6 +204,7 @@ def fit(
         validation_limit: Most clips to validate on; None is all.
         verbose: Whether to show the progress.
         callbacks: For Keras' `fit`, to which all is one epoch; they may stop it.
+        unit: What the progress calls a step.
 
     Returns:
         "step", and of the last row "loss" and what else it holds: "accuracy", and with
@@ -216,7 +218,8 @@ def fit(
     check_whole(log_every, "log_every")
     trainee = _Trainee(model.input, model.output, name="trainee")
     trainee.prepare(clips.task, recipe)
-    session = Session(model, trainee.optimizer, recipe, save_every, log_every, verbose)
+    how = (save_every, log_every, verbose, unit)
+    session = Session(model, trainee.optimizer, recipe, *how)
     if workdir is not None:
         _open(session, model, clips, clip_spec, workdir, validation_limit)
     start = session.progress.step

@@ -1,6 +1,7 @@
 """The space of Tiny Video Networks (https://arxiv.org/abs/1910.06961)."""
 
 import dataclasses
+import functools
 import random
 from dataclasses import dataclass
 
@@ -199,7 +200,7 @@ class TinyVideoSpace:
         if stream.frames == 1:
             stream = revised(stream, rate=float(self.rates[0]))
         firsts = [instances[0] for _, instances in genotype.block_inputs()]
-        blocks = tuple(map(_settled_block, genotype.blocks, firsts))
+        blocks = tuple(map(_settled_block, firsts))
         return revised(genotype, streams=(stream,), blocks=blocks)
 
 
@@ -241,7 +242,10 @@ def _genes(block: TinyVideoBlock) -> dict:
     return genes
 
 
-def _settled_block(block: TinyVideoBlock, first: Instance) -> TinyVideoBlock:
+# A child has most blocks from its parent, and a search meets thousands of children.
+@functools.lru_cache(maxsize=4096)
+def _settled_block(first: Instance) -> TinyVideoBlock:
+    block = first.block
     side = max(first.input.height, first.input.width)
     spatial = _settled_pool(block.spatial, side)
     temporal = _settled_pool(block.temporal, first.input.frames)
@@ -256,6 +260,7 @@ def _settled_pool(layer: object, length: int) -> object:
     return revised(layer, kernel=min(layer.kernel, 2 * length - 1))
 
 
+@functools.lru_cache(maxsize=4096)
 def _settled_ratio(ratio: float, channels: int) -> float:
     units = squeeze_units(channels, ratio)
     hundredths = (percent / 100 for percent in range(101))

@@ -78,6 +78,7 @@ def test_says_in_a_line_what_it_can_not_check(tmp_path, make):
         check.main([str(path)])
 
 
+@pytest.mark.model
 @pytest.mark.parametrize(
     "command",
     ["datasets.check nowhere", "datasets.prepare moving_shapes --out=a --size=3"],

@@ -61,9 +61,10 @@ def weights(model):
 
 @pytest.fixture
 def unscored(monkeypatch):
-    """Trains nothing, and the n-th time it is asked the loss is n / 10."""
+    """Builds and trains nothing; the n-th time it is asked the loss is n / 10."""
     losses = iter(range(1, 100))
     fake = lambda *_: lambda: {"loss": next(losses) / 10, "top1": 0.5, "top5": 0.75}  # noqa: E731
+    monkeypatch.setattr(ProxyTraining, "build", lambda *_: SimpleNamespace())
     monkeypatch.setattr(training, "scorer", fake)
     monkeypatch.setattr(training, "fit", _batches)
 

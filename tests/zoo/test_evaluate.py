@@ -1,29 +1,53 @@
 import csv
+import dataclasses
 import json
+import pathlib
+import re
+import shutil
 
+import keras
 import numpy as np
 import pytest
 from clip_sources import TINY, ArrayClips, tiny_genotype
+from keras import layers, ops
 
-from zoo import evaluate, inference, weights
+from zoo import ensemble, evaluate, flags, inference, launch, metrics, tables, weights
 
 CLASSES = ("dark", "grey", "light")
 
 
-@pytest.fixture
-def trained(tmp_path, request):
-    """A run whose network always says "grey", or in a table scores by class."""
-    task = getattr(request, "param", "single")
-    about = inference.Description(tiny_genotype(), CLASSES, task, TINY)
-    model = about.build()
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The weights of a network that always says "grey"."""
+    model = description("single").build()
     for weight in model.weights:
         if weight.path.startswith("head"):
             weight.assign(np.zeros(weight.shape))
     bias = next(w for w in model.weights if w.path == "head/dense/bias")
     bias.assign([0.0, 2.0, 1.0])
-    inference.describe(tmp_path, about)
-    weights.save(model, tmp_path / "best.weights.h5")
+    path = tmp_path_factory.mktemp("saved") / "best.weights.h5"
+    weights.save(model, path)
+    return path
+
+
+@pytest.fixture
+def trained(saved, tmp_path, request):
+    """A run whose network always says "grey", or in a table scores by class."""
+    inference.describe(tmp_path, description(getattr(request, "param", "single")))
+    shutil.copy(saved, tmp_path)
     return str(tmp_path)
+
+
+@pytest.fixture
+def spare(monkeypatch):
+    """Neither compiles networks nor draws their confusions, which takes longest."""
+    plain = lambda model: lambda clip: ops.convert_to_numpy(model(clip))  # noqa: E731
+    monkeypatch.setattr(inference, "compiled", plain)
+    monkeypatch.setattr(tables, "_draw_confusion", lambda *_: None)
+
+
+def description(task):
+    return inference.Description(tiny_genotype(), CLASSES, task, TINY)
 
 
 def table(folder, name):
@@ -31,7 +55,7 @@ def table(folder, name):
         return list(csv.reader(file))
 
 
-def test_scores_of_a_network_that_always_says_grey(trained, capsys):
+def test_scores_of_a_network_that_always_says_grey(trained, spare, capsys):
     # The test clips are dark, grey, light, dark.
     scores = evaluate.evaluate(trained, ArrayClips(), batch_size=3)
     chances = np.exp([0, 2, 1]) / np.exp([0, 2, 1]).sum()
@@ -65,6 +89,7 @@ def test_reports_name_classes_videos_and_confusions(trained):
         assert file.read(8) == b"\x89PNG\r\n\x1a\n"
 
 
+@pytest.mark.usefixtures("spare")
 @pytest.mark.parametrize("trained", ["multi"], indirect=True)
 def test_many_labels_are_scored_by_precision(trained):
     scores = evaluate.evaluate(trained, ArrayClips("multi"), split="validation")
@@ -76,7 +101,7 @@ def test_many_labels_are_scored_by_precision(trained):
     assert rows[1] == ["dark", "2", "0.4000"]
 
 
-def test_classes_are_matched_by_name(trained, tmp_path):
+def test_classes_are_matched_by_name(trained, spare, tmp_path):
     clips = ArrayClips(classes=("light", "grey"))
     scores = evaluate.evaluate(trained, clips, out=str(tmp_path / "out"))
     assert scores["top1"] == 0.5
@@ -84,16 +109,176 @@ def test_classes_are_matched_by_name(trained, tmp_path):
     assert labels == ["light", "grey", "light", "grey"]
 
 
-def test_validation_stands_in_for_a_missing_test_split(trained, capsys):
+def test_validation_stands_in_for_a_missing_test_split(trained, spare, capsys):
     evaluate.evaluate(trained, ArrayClips(sizes={"test": 0}))
     assert "5 clips of validation" in capsys.readouterr().out
 
 
-def test_unknown_classes_are_refused(trained):
+class Rated(ArrayClips):
+    """Clips whose last test clip can only be read at a low rate; in another order."""
+
+    def _batches(self, spec, split, batch_size, seed, start):
+        for clip, label, key in super()._batches(spec, split, batch_size, seed, start):
+            if spec.rate > 4:
+                kept = [i for i, name in enumerate(key) if name != "test/3.mp4"][::-1]
+                clip, label, key = clip[kept], label[kept], key[kept]
+            yield clip, label, key
+
+
+def says(bias, spec=TINY, classes=CLASSES, task="single"):
+    """A run whose network always says the same."""
+    clip = keras.Input(spec.shape, name="clip")
+    head = layers.Dense(len(bias), kernel_initializer="zeros", name="head")
+    model = keras.Model(clip, head(layers.GlobalAveragePooling3D()(clip)))
+    head.bias.assign(bias)
+    return inference.Run(model, classes, task, spec, None)
+
+
+@pytest.fixture
+def runs(monkeypatch, spare, tmp_path):
+    """Runs by their folder, as `inference.load` finds them; nothing is compiled."""
+    known = {}
+    monkeypatch.setattr(inference, "load", lambda name: known[str(name)])
+    monkeypatch.chdir(tmp_path)
+    return known
+
+
+def test_unknown_classes_are_refused(runs):
+    runs["a"] = says([0.0, 2, 1])
     with pytest.raises(ValueError, match=r"classes that the network knows.*also red"):
-        evaluate.evaluate(trained, ArrayClips(classes=("grey", "red")))
+        evaluate.evaluate("a", ArrayClips(classes=("grey", "red")))
 
 
-def test_another_task_is_refused(trained):
+def test_another_task_is_refused(runs):
+    runs["a"] = says([0.0, 2, 1])
     with pytest.raises(ValueError, match="`clips` must be of a single-label task"):
-        evaluate.evaluate(trained, ArrayClips("multi"))
+        evaluate.evaluate("a", ArrayClips("multi"))
+
+
+def test_several_networks_are_scored_with_their_ensemble(runs, capsys):
+    # The test clips are dark, grey, light, dark.
+    runs["a"], runs["b"] = says([0.0, 2, 1]), says([3.0, 0, 0])
+    result = evaluate.evaluate("a, b", ArrayClips(), batch_size=3)
+    mean = metrics.fused("single", [[0, 2, 1], [3, 0, 0]])
+    assert mean.argmax() == 0
+    expected = {"loss": -np.log(mean[[0, 1, 2, 0]]).mean(), "top1": 0.5, "top5": 1}
+    expected |= {"clips": 4, "any_right": 0.75}
+    assert result == pytest.approx(expected, abs=1e-6)
+    folder = "a/ensemble-test"
+    with open(f"{folder}/evaluation.json") as file:
+        written = json.load(file)
+    assert (written["top1"], written["any_right"]) == (0.5, 0.75)
+    scores = {name: row["top1"] for name, row in written["models"].items()}
+    assert scores == {"a": 0.25, "b": 0.5}
+    # Both are wrong on the light clip alone, each of the others one of them is.
+    assert table(folder, "overlap") == [
+        ["first", "second", "both_wrong", "either_wrong", "overlap"],
+        ["a", "b", "1", "4", "0.2500"],
+    ]
+    assert table(folder, "confusion")[1] == ["dark", "2", "0", "0"]
+    row = table(folder, "predictions")[1]
+    np.testing.assert_allclose([float(cell) for cell in row[2:]], mean, rtol=1e-3)
+    shown = capsys.readouterr().out
+    assert re.search(r"\n  a +25\.00 % +100\.00 % +1\.658\n", shown)
+    assert re.search(r"\n  ensemble +50\.00 % ", shown)
+    assert "At least one is right on 75.00 %" in shown
+    assert "Errors of a and b overlap by 25.0 %: both are wrong on 1 of the 4" in shown
+
+
+def test_a_single_network_has_no_overlap(runs):
+    runs["a"] = says([0.0, 2, 1])
+    assert "any_right" not in evaluate.evaluate(["a"], ArrayClips())
+    assert not pathlib.Path("a/evaluation-test/overlap.csv").exists()
+
+
+@pytest.mark.parametrize("weights", [None, (3, 1)])
+def test_folder_of_an_ensemble_is_one_model(weights, runs, capsys):
+    members = {"member0": says([0.0, 2, 1]), "member1": says([3.0, 0, 0])}
+    runs["a,b"] = ensemble.Ensemble(members, pathlib.Path("a,b"), (1, 0))
+    pathlib.Path("a,b").mkdir()
+    result = evaluate.evaluate("a,b", ArrayClips(), weights=weights)
+    chances = runs["a,b"].fused(np.array([[0, 2, 1], [3, 0, 0]]))
+    if weights:
+        chances = metrics.fused("single", [[0, 2, 1], [3, 0, 0]], weights)
+    expected = -np.log(chances[[0, 1, 2, 0]]).mean()
+    assert result["loss"] == pytest.approx(expected, abs=1e-6)
+    assert table("a,b/evaluation-test", "overlap")[1][:2] == ["member0", "member1"]
+    assert re.search(r"\n  member1 +50\.00 % ", capsys.readouterr().out)
+
+
+def test_networks_of_several_clips_are_aligned_by_keys(runs):
+    fast = dataclasses.replace(TINY, rate=8.0)
+    runs["a"], runs["b"] = says([0.0, 2, 1]), says([3.0, 0, 0], fast)
+    runs["c"] = says([0.0, 2, 1])
+    clips = Rated()
+    result = evaluate.evaluate(["a", "b", "c"], clips, batch_size=4)
+    # Each kind of clip is read once, and the one that is missing in one counts nowhere.
+    assert len(clips.asked) == 2
+    assert (result["clips"], result["any_right"]) == (3, pytest.approx(2 / 3))
+    rows = table("a/ensemble-test", "overlap")[1:]
+    assert [row[:4] for row in rows] == [
+        ["a", "b", "1", "3"],
+        ["a", "c", "2", "2"],
+        ["b", "c", "1", "3"],
+    ]
+    keys = [row[:2] for row in table("a/ensemble-test", "predictions")[1:]]
+    assert keys == [[f"test/{i}.mp4", CLASSES[i]] for i in range(3)]
+
+
+def test_many_labels_are_right_by_the_class_scored_highest(runs):
+    runs["a"] = says([0.0, 2, 1], task="multi")
+    runs["b"] = says([3.0, 0, 0], task="multi")
+    result = evaluate.evaluate("a,b", ArrayClips("multi"))
+    assert (result["any_right"], result["clips"]) == (0.75, 4)
+    assert table("a/ensemble-test", "overlap")[1][2:] == ["1", "4", "0.2500"]
+
+
+def test_rows_of_one_key_are_told_apart():
+    clip, label = np.zeros((3, 1)), np.array([0, 1, 2])
+    parts = [(["x", "x", "y"], label, clip), (["y", "x", "x"], label[[2, 0, 1]], clip)]
+    keys, labels, _ = evaluate._aligned(parts)
+    assert (keys, labels.tolist()) == (["x", "x", "y"], [0, 1, 2])
+    parts[1] = (["y", "x", "x"], label, clip)
+    with pytest.raises(ValueError, match="of the same labels for every clip spec"):
+        evaluate._aligned(parts)
+    parts[1] = (["a", "b", "c"], label, clip)
+    with pytest.raises(ValueError, match="with the same keys for every clip spec"):
+        evaluate._aligned(parts)
+
+
+def test_labels_that_depend_on_the_clip_are_those_of_any():
+    labels = np.array([[1, 0], [0, 0]]), np.array([[0, 1], [0, 0]])
+    parts = [([], hot, np.zeros((2, 1))) for hot in labels]
+    keys, joined, _ = evaluate._aligned(parts)
+    assert (keys, joined.tolist()) == ([], [[1, 1], [0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "reason"),
+    [
+        ("a,a", {}, "`model` must be folders of training runs, each once"),
+        ([], {}, "`model` must be folders"),
+        ("a", {"average": "logits"}, "`average` must be left out where there is one"),
+        ("a,b", {"weights": [1]}, "`weights` must be 2 finite numbers"),
+        ("a,other", {}, r"same classes\. Got: 3 \(dark.*\) of a and 3 .* of other"),
+        ("many,a", {}, r"same task\. Got: 'multi' of many and 'single' of a"),
+    ],
+)
+def test_models_that_do_not_fit_are_refused(model, options, reason, runs):
+    runs.update(a=says([0, 0, 0]), b=says([0, 0, 0]), many=says([0] * 3, task="multi"))
+    runs["other"] = says([0, 0, 0], classes=("dark", "grey", "red"))
+    with pytest.raises(ValueError, match=reason):
+        evaluate.evaluate(model, ArrayClips(), **options)
+
+
+@pytest.mark.parametrize("model", ["{0}/no,{0}/b", "{0}/b", "{0}/b/member0"])
+def test_clips_are_those_of_a_model_where_none_are_given(model, tmp_path):
+    (tmp_path / "b").mkdir()
+    lines = "from datasets import moving_shapes\nfrom zoo import train\n"
+    bound = f"{lines}train.train.clips = @moving_shapes.MovingShapes()\n"
+    (tmp_path / "b" / "config.gin").write_text(launch.REGISTER + "\n" + bound)
+    argv = [f"--model={model.format(tmp_path)}"]
+    values = flags.parse_flags("zoo.evaluate.evaluate", argv, {}, "")
+    launch.configure("zoo.evaluate.evaluate", values, [])
+    bound = launch.gin.query_parameter("zoo.evaluate.evaluate.clips")
+    assert "MovingShapes" in str(bound)

@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -16,11 +18,28 @@ DESCRIPTION = inference.Description(
 CLIPS = np.random.default_rng(0).random((3, *TINY.shape), dtype="float32")
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A run's folder, which no test changes."""
+    folder = tmp_path_factory.mktemp("saved")
+    inference.describe(folder, DESCRIPTION)
+    weights.save(DESCRIPTION.build(), folder / "best.weights.h5")
+    return folder
+
+
 @pytest.fixture
-def workdir(tmp_path):
-    inference.describe(tmp_path, DESCRIPTION)
-    weights.save(DESCRIPTION.build(), tmp_path / "best.weights.h5")
-    return tmp_path
+def workdir(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def run(saved):
+    return inference.load(saved)
+
+
+@pytest.fixture(scope="module")
+def predict():
+    return inference.compiled(tiny_network())
 
 
 def test_compiled_function_follows_the_weights():
@@ -33,9 +52,8 @@ def test_compiled_function_follows_the_weights():
 
 
 @pytest.mark.parametrize("split", ["validation", "train"])
-def test_predictions_cover_a_split_in_order(split):
-    clips, network = ArrayClips(), tiny_network()
-    predict = inference.compiled(network)
+def test_predictions_cover_a_split_in_order(split, predict):
+    clips = ArrayClips()
     keys, labels, logits = inference.predictions(predict, clips, TINY, split, 2)
     size = clips.size(split)
     assert keys == (
@@ -62,23 +80,21 @@ def test_long_predictions_show_their_progress(
     assert ("validation batch 3/3" in shown) == (lines > 0)
 
 
-def test_predictions_stop_at_a_limit():
-    predict = inference.compiled(tiny_network())
+def test_predictions_stop_at_a_limit(predict):
     _, labels, _ = inference.predictions(
         predict, ArrayClips(), TINY, "validation", 2, 3
     )
     assert len(labels) == 4
 
 
-def test_loaded_run_is_the_described_one(workdir):
-    run = zoo.load(workdir)
+def test_loaded_run_is_the_described_one(saved):
+    run = zoo.load(saved)
     assert (run.classes, run.task) == (("calm", "wild", "wet"), "single")
-    assert (run.clip_spec, run.workdir) == (TINY, workdir)
+    assert (run.clip_spec, run.workdir) == (TINY, saved)
     assert run.model.get_layer("head").dropout == 0.25
 
 
-def test_run_gives_probabilities_of_clips_and_batches(workdir):
-    run = inference.load(workdir)
+def test_run_gives_probabilities_of_clips_and_batches(run):
     logits = ops.convert_to_numpy(run.model(CLIPS, training=False))
     expected = metrics.probabilities("single", logits)
     np.testing.assert_allclose(run.predict(CLIPS), expected, atol=1e-5)
@@ -86,8 +102,8 @@ def test_run_gives_probabilities_of_clips_and_batches(workdir):
     assert run.predict(CLIPS[1]).sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_prediction_compiles_once(workdir, monkeypatch):
-    made, run = [], inference.load(workdir)
+def test_prediction_compiles_once(run, monkeypatch):
+    made, run = [], dataclasses.replace(run)
     make = inference.compiled
     monkeypatch.setattr(inference, "compiled", lambda m: made.append(m) or make(m))
     for clip in CLIPS:
@@ -96,9 +112,9 @@ def test_prediction_compiles_once(workdir, monkeypatch):
 
 
 @pytest.mark.parametrize("shape", [(2, 16, 16), (2, 16, 8, 3), (1, 1, 2, 16, 16, 3)])
-def test_clips_of_another_shape_are_refused(shape, workdir):
+def test_clips_of_another_shape_are_refused(shape, run):
     with pytest.raises(ValueError, match="`clip` must be of shape"):
-        inference.load(workdir).predict(np.zeros(shape))
+        run.predict(np.zeros(shape))
 
 
 def test_folder_without_a_run_is_refused(tmp_path):

@@ -78,3 +78,37 @@ def test_probabilities_of_large_logits_stay_finite():
     np.testing.assert_allclose(single[0], [0.731059, 0.268941], rtol=1e-5)
     multi = metrics.probabilities("multi", logits / 1000)
     np.testing.assert_allclose(multi[:, 0], [0.731059, 0.268941], rtol=1e-5)
+
+
+def test_hits_are_of_the_class_scored_highest():
+    scores = np.array([[2, 1, 0], [2, 1, 0], [1, 1, 0], [np.nan, 1, 0], [0, 0, 5]])
+    labels = np.array([0, 1, 0, 1, 2])
+    hits = metrics.hits(labels, scores)
+    assert hits.tolist() == [True, False, False, False, True]
+    assert hits.mean() == metrics.top_k(labels, scores)
+    many = np.array([[1, 0, 1], [0, 1, 1], [1, 1, 1], [0, 1, 0], [0, 0, 0]])
+    assert metrics.hits(many, scores).tolist() == [True, False, True, False, False]
+
+
+def test_overlap_counts_errors_of_both_and_of_either():
+    first = np.array([True, False, False, False, True])
+    second = np.array([True, True, False, False, False])
+    assert metrics.overlap(first, second) == (2, 4)
+    assert metrics.overlap(first, first) == (3, 3)
+    assert metrics.overlap(np.array([True]), np.array([True])) == (0, 0)
+
+
+@pytest.mark.parametrize("task", ["single", "multi"])
+def test_logits_lead_back_to_probabilities(task):
+    values = metrics.probabilities(task, [[3.0, -80, 0.5], [0, 0, 0], [200, 0, -200]])
+    again = metrics.probabilities(task, metrics.logits_of(task, values))
+    np.testing.assert_allclose(again, values, rtol=1e-5, atol=1e-30)
+
+
+def test_fusion_of_logits_of_any_shape():
+    logits = np.random.default_rng(0).normal(size=(2, 4, 5, 3))
+    both = metrics.fused("single", logits, [1, 3])
+    parts = [metrics.probabilities("single", part) for part in logits]
+    np.testing.assert_allclose(both, 0.25 * parts[0] + 0.75 * parts[1], atol=1e-6)
+    assert metrics.shares(2, [1, 3]) == [0.25, 0.75]
+    assert metrics.shares(4) == [0.25] * 4

@@ -5,7 +5,8 @@ import pytest
 from clip_sources import TINY, tiny_genotype
 from synthesis import write_video
 
-from zoo import inference, predict, weights
+from zoo import ensemble, inference, metrics, predict, weights
+from zoo.genotypes import ClipSpec
 
 ABOUT = inference.Description(tiny_genotype(), ("dark", "light", "wet"), "single", TINY)
 
@@ -28,8 +29,18 @@ def trained(tmp_path_factory):
     return folder
 
 
-def test_folders_are_searched_and_broken_files_named(trained, videos):
-    run = inference.load(trained)
+@pytest.fixture(scope="module")
+def run(trained):
+    return inference.load(trained)
+
+
+@pytest.fixture
+def loaded(run, monkeypatch):
+    """Spares the commands what it takes to load the run and to compile it."""
+    monkeypatch.setattr(inference, "load", lambda folder: run)
+
+
+def test_folders_are_searched_and_broken_files_named(run, videos):
     results = dict(predict.predict(run, [str(videos), "gone.mp4"]))
     names = [name.removeprefix(str(videos)) for name in results]
     assert names == ["/a.mp4", "/broken.mp4", "/more/b.avi", "gone.mp4"]
@@ -39,8 +50,8 @@ def test_folders_are_searched_and_broken_files_named(trained, videos):
     assert all(isinstance(why, str) and why for why in (broken, gone))
 
 
-def test_clips_of_one_video_are_averaged(trained, videos):
-    run, path = inference.load(trained), str(videos / "a.mp4")
+def test_clips_of_one_video_are_averaged(run, videos):
+    path = str(videos / "a.mp4")
     batch = predict._read(path, TINY, 3)
     assert batch.shape == (3, *TINY.shape)
     assert 0 <= batch.min() < batch.max() <= 1
@@ -56,6 +67,7 @@ def test_table_has_the_best_classes_first(trained, videos, capsys):
     assert float(first.split()[0]) >= float(second.split()[0]) > 0
 
 
+@pytest.mark.usefixtures("loaded")
 def test_json_holds_predictions_and_errors(trained, videos, capsys):
     paths = [str(videos / name) for name in ("broken.mp4", "a.mp4")]
     assert predict.main([f"--model={trained}", "--json", *paths]) == 1
@@ -68,6 +80,7 @@ def test_json_holds_predictions_and_errors(trained, videos, capsys):
     )
 
 
+@pytest.mark.usefixtures("loaded")
 def test_broken_file_gets_one_line_and_others_go_on(trained, videos, capsys):
     paths = [str(videos / name) for name in ("broken.mp4", "a.mp4")]
     assert predict.main([f"--model={trained}", *paths]) == 1
@@ -92,6 +105,7 @@ def test_mistakes_are_named(argv, reason):
         predict.main(argv)
 
 
+@pytest.mark.usefixtures("loaded")
 def test_folder_without_videos_is_refused(trained, tmp_path):
     with pytest.raises(ValueError, match="`path` must be a video, or a folder"):
         predict.main([f"--model={trained}", str(tmp_path)])
@@ -100,3 +114,26 @@ def test_folder_without_videos_is_refused(trained, tmp_path):
 def test_help_shows_an_example(capsys):
     assert predict.main(["--help"]) == 0
     assert "example: python -m zoo.predict" in capsys.readouterr().out
+
+
+def test_ensemble_is_shown_the_clips_of_all_its_members(videos, tmp_path, monkeypatch):
+    wide = ClipSpec(frames=2, rate=4.0, height=16, width=24)
+    runs = {
+        name: inference.Run(None, ABOUT.classes, "single", spec, tmp_path)
+        for name, spec in [("a", TINY), ("b", wide), ("c", TINY)]
+    }
+    seen = []
+
+    def logits(run, clip):
+        seen.append(clip.shape)
+        return np.tile([0.0, 1.0, 2.0], (len(clip), 1)) * clip.shape[3]
+
+    monkeypatch.setattr(inference.Run, "logits", logits)
+    both = ensemble.Ensemble(runs, tmp_path)
+    [(_, chances)] = predict.predict(both, [str(videos / "a.mp4")], clips=2)
+    assert seen == [(2, *spec.shape) for spec in (TINY, wide, TINY)]
+    parts = [np.array([0.0, 1, 2]) * width for width in (16, 24, 16)]
+    np.testing.assert_allclose(chances, metrics.fused("single", parts), atol=1e-6)
+    alike = ensemble.Ensemble({"a": runs["a"], "c": runs["c"]}, tmp_path)
+    [(_, chances)] = predict.predict(alike, [str(videos / "a.mp4")])
+    assert chances.shape == (3,)

@@ -7,14 +7,18 @@ from zoo.genotypes import FOUND
 SMALL = {"num_classes": 3, "input_shape": (2, 32, 32, 3)}
 
 
+@pytest.fixture(scope="module")
+def small():
+    return zoo.tvn_mobile1(**SMALL)
+
+
 def test_models_are_listed_by_pattern():
     assert zoo.list_models("tvn?") == ["tvn1", "tvn2", "tvn3", "tvn4"]
     assert zoo.list_models() == sorted(FOUND)
 
 
-def test_a_named_model_takes_a_clip_and_gives_logits():
-    model = zoo.tvn_mobile1(**SMALL)
-    assert model(known_clip((2, 2, 32, 32, 3))).shape == (2, 3)
+def test_a_named_model_takes_a_clip_and_gives_logits(small):
+    assert small(known_clip((2, 2, 32, 32, 3))).shape == (2, 3)
 
 
 def test_a_named_model_says_what_it_reads():
@@ -38,15 +42,14 @@ def test_unknown_options_list_the_known_ones():
         zoo.tvn1(dropuot=0.2)
 
 
-def test_features_come_by_name():
-    model = zoo.tvn_mobile1(**SMALL)
-    features = zoo.features(model, ["block0"])
+def test_features_come_by_name(small):
+    features = zoo.features(small, ["block0"])
     outputs = features(known_clip((1, 2, 32, 32, 3)))
     assert {name: x.shape for name, x in outputs.items()} == {
         "block0": (1, 2, 8, 8, 96)
     }
 
 
-def test_unknown_features_list_the_known_ones():
+def test_unknown_features_list_the_known_ones(small):
     with pytest.raises(ValueError, match="block1"):
-        zoo.features(zoo.tvn_mobile1(**SMALL), ["block7"])
+        zoo.features(small, ["block7"])

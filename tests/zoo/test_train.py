@@ -1,3 +1,6 @@
+import contextlib
+import csv
+import io
 import json
 import os
 import signal
@@ -10,8 +13,10 @@ import pytest
 from clip_sources import ArrayClips, tiny_genotype
 
 import zoo
-from zoo import flags, launch, monitor, train, training
+from zoo import evaluate, flags, launch, metrics, monitor, train, training
 from zoo.genotypes import FOUND, ClipSpec
+from zoo.genotypes.base import revised
+from zoo.genotypes.tiny_video import SpatialLayer
 
 RECIPE = training.Recipe(4, 4, 0.05)
 OPTIONS = {"recipe": RECIPE, "save_every": 2, "log_every": 1, "verbose": False}
@@ -133,6 +138,217 @@ def test_folder_of_another_network_is_refused(genotype, tmp_path):
     assert (folder / "model.json").read_text() == before
 
 
+@pytest.fixture
+def search(tmp_path):
+    return write_search(tmp_path / "search")
+
+
+def write_search(folder):
+    """A search that is not finished: its best network, the like of that, another."""
+    folder.mkdir()
+    best = tiny_genotype()
+    block = best.blocks[0]
+    alike = revised(best, blocks=(revised(block, filters=8),))
+    pool = SpatialLayer("max_pool", kernel=2, stride=2)
+    stream = revised(best.streams[0], rate=2.0, size=20)
+    changed = revised(block, spatial=pool, expand=4, repeats=2, skip=True)
+    other = revised(best, streams=(stream,), blocks=(changed,))
+    lines = ["trial,genotype,fitness,feasible,parent"]
+    for number, genotype in enumerate([other, best, alike]):
+        text = genotype.to_json().replace('"', '""')
+        lines.append(f'000{number},"{text}",{(0.3, 0.5, 0.4)[number]},True,')
+    (folder / "history.csv").write_text("\n".join(lines) + "\n")
+    (folder / "journal.jsonl").write_text('{"event":"open","max_trials":9}\n')
+    return str(folder)
+
+
+def chosen(folder):
+    record = json.loads((folder / "members.json").read_text())
+    return [member["trial"] for member in record["members"]]
+
+
+@pytest.mark.parametrize(("top_k", "trials"), [(1, "1"), (2, "10"), (3, "102")])
+def test_members_are_the_best_that_are_not_alike(top_k, trials, search, tmp_path):
+    folder = tmp_path / "ensemble"
+    members = train._members(folder, search, top_k, {}, False)
+    assert chosen(folder) == [f"000{number}" for number in trials]
+    assert members[0][1] == tiny_genotype()
+    # The search goes on, and its ranking changes.
+    (tmp_path / "search" / "history.csv").unlink()
+    assert train._members(folder, search, top_k, {}, False) == members
+
+
+def test_all_are_taken_where_there_are_fewer(search, tmp_path):
+    with pytest.warns(UserWarning, match="found 3 networks .*: all are taken"):
+        members = train._members(tmp_path / "ensemble", search, 4, {}, False)
+    assert len(members) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"top_k": 0}, "`top_k` must be a whole number of at least 1"),
+        ({"search": "nowhere"}, r"`search` must be a search's folder, with history"),
+        ({"model": "tvn1"}, "`model` must be left out with `search`"),
+        ({"weights": "runs/a"}, "`weights` must be left out with `search`"),
+        ({"search": None}, "`model` must be given where there is no `search`"),
+        (
+            {"search": None, "model": "tvn1", "top_k": 2},
+            "`top_k` must be left out where there is no `search`",
+        ),
+        ({"dropuot": 0.5}, r"`options` must be .*'dropuot'"),
+    ],
+)
+def test_mistakes_with_a_search_leave_no_folder(change, reason, search, tmp_path):
+    arguments = {"model": None, "search": search, **OPTIONS, **change}
+    folder = tmp_path / "ensemble"
+    with pytest.raises(ValueError, match=reason):
+        train.train(str(folder), clips=ArrayClips(), **arguments)
+    assert not folder.exists()
+
+
+def test_broken_genotype_of_a_search_names_it(tmp_path):
+    rows = 'trial,genotype,fitness,feasible,parent\n0,"{}",1,True,\n'
+    (tmp_path / "history.csv").write_text(rows)
+    with pytest.raises(ValueError, match=f"{tmp_path}: `genotype family`"):
+        train._members(tmp_path / "ensemble", str(tmp_path), 1, {}, False)
+
+
+def test_folders_of_other_runs_are_refused(search, tmp_path):
+    folder = tmp_path / "ensemble"
+    folder.mkdir()
+    (folder / "model.json").write_text("{}")
+    with pytest.raises(ValueError, match="`workdir` must be new, or of an ensemble"):
+        train._members(folder, search, 2, {}, False)
+    (folder / "model.json").unlink()
+    train._members(folder, search, 2, {}, False)
+    for other, top_k in [(search, 3), (str(tmp_path), 2)]:
+        with pytest.raises(ValueError, match="must be new, or of the same search and"):
+            train._members(folder, other, top_k, {}, False)
+
+
+def test_search_flags_bind_the_job(search, tmp_path):
+    config = "from datasets import moving_shapes\nimport search.run\n"
+    config += "search.run.search.clips = @moving_shapes.MovingShapes()\n"
+    text = f"{launch.REGISTER}\n{config}"
+    (tmp_path / "search" / "config.gin").write_text(text)
+    job, options = "zoo.train.train", {"search": "folder", "top_k": "networks"}
+    argv = [f"--search={search}", "--top_k=2", f"--workdir={tmp_path / 'a'}"]
+    values = flags.parse_flags(job, argv, options, "")
+    launch._check_early(job, values)
+    body = launch.configure(job, values, list(options))
+    launch._check_complete(job)
+    query = launch.gin.query_parameter
+    assert (query(f"{job}.search"), query(f"{job}.top_k")) == (search, 2)
+    assert "MovingShapes" in str(query(f"{job}.clips"))
+    (tmp_path / "search" / "history.csv").unlink()
+    with pytest.raises(ValueError, match="`search` must be a search's folder"):
+        body()
+
+
+def test_neither_model_nor_search_is_told_at_once(tmp_path):
+    argv = [f"--workdir={tmp_path / 'a'}", "--data=moving_shapes"]
+    with pytest.raises(ValueError, match="`model` must be given: --model or --search"):
+        launch.run("zoo.train.train", argv, {"search": "folder"})
+    argv.append("--search=nowhere")
+    with pytest.raises(ValueError, match="`search` must be a search's folder that"):
+        launch.run("zoo.train.train", argv, {"search": "folder"})
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A search and the ensemble that was trained from it, its scores and its words."""
+    home = tmp_path_factory.mktemp("trained")
+    search = write_search(home / "search")
+    options = {**OPTIONS, "verbose": True, "search": search, "top_k": 2}
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        scores = train.train(str(home / "run"), None, ArrayClips(), **options)
+    return home / "run", search, scores, out.getvalue(), err.getvalue()
+
+
+@pytest.mark.model
+def test_members_are_trained_one_by_one(trained):
+    folder, search, scores, out, err = trained
+    assert scores.keys() == {"member0", "member1"}
+    assert f"{search} is not finished: 3 of 9 trials have ended" in out
+    assert "Of 3 networks, trials by fitness: 0001 (0.5), 0000 (0.3)" in out
+    assert "member 2 of 2, trial 0000 of fitness 0.3: " in out
+    assert out.count(f"python -m zoo.evaluate --model={folder}") == 1
+    assert "member 1 of 2, step 4/4  loss" in err
+    assert "member 2 of 2, step 4/4  loss" in err
+    # What is finished is not trained again.
+    clips, options = ArrayClips(), {**OPTIONS, "search": search, "top_k": 2}
+    assert train.train(str(folder), None, clips, **options) == scores
+    assert "train" not in {split for split, *_ in clips.asked}
+
+
+@pytest.mark.model
+def test_ensemble_of_a_search_is_scored_and_used(trained):
+    folder = trained[0]
+    run = zoo.load(folder)
+    assert [spec.rate for spec in run.clip_specs.values()] == [4.0, 2.0]
+    result = evaluate.evaluate(str(folder), ArrayClips())
+    assert result["clips"] == 4
+    assert (folder / "evaluation-test" / "overlap.csv").exists()
+    clips = {
+        name: np.stack([ArrayClips().clip(spec, "test", i)[0] for i in range(4)])
+        for name, spec in run.clip_specs.items()
+    }
+    chances = run.predict(clips)
+    assert result["top1"] == metrics.top_k(np.array([0, 1, 2, 0]), chances)
+    members = [str(folder / "member0"), str(folder / "member1")]
+    assert evaluate.evaluate(members, ArrayClips()) == result
+    with open(folder / "evaluation-test" / "predictions.csv") as file:
+        rows = list(csv.reader(file))[1:]
+    written = [[float(cell) for cell in row[2:]] for row in rows]
+    np.testing.assert_allclose(written, chances, rtol=1e-3)
+
+
+@pytest.mark.model
+def test_interrupted_ensemble_goes_on_with_its_member(trained, tmp_path, monkeypatch):
+    whole, search, expected, *_ = trained
+    broken, options = tmp_path / "run", {**OPTIONS, "search": search, "top_k": 2}
+    add, done = monitor.MetricsTable.add, []
+
+    def add_and_end(table, row):
+        add(table, row)
+        done.append(table.path)
+        if len(done) == 7:  # The third step of the second member; the second is saved.
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(monitor.MetricsTable, "add", add_and_end)
+        with pytest.raises(KeyboardInterrupt):
+            train.train(str(broken), None, ArrayClips(), **options)
+    assert done[-1].parent.name == "member1"
+    assert not (broken / "model.json").exists()
+    assert train.train(str(broken), None, ArrayClips(), **options) == expected
+    for name in ("model.json", "member0/metrics.csv", "member1/metrics.csv"):
+        assert (broken / name).read_text() == (whole / name).read_text()
+
+
+@pytest.mark.model
+def test_command_trains_scores_and_is_recorded(search, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    bindings = ("actions=('blink', 'shake')", "videos_per_class=4")
+    argv = ["--search=search", "--top_k=2", "--workdir=ens", "--data=moving_shapes"]
+    argv += [f"--gin_bindings=moving_shapes.MovingShapes.{b}" for b in bindings]
+    options = {"search": "folder", "top_k": "networks"}
+    launch.run("zoo.train.train", [*argv, "--smoke"], options)
+    assert zoo.load("ens").classes == ("blink", "shake")
+    argv = ["--gin_file=ens/config.gin", "--workdir=ens"]
+    launch.run("zoo.train.train", argv, options)
+    capsys.readouterr()
+    scores = launch.run("zoo.evaluate.evaluate", ["--model=ens"], {})
+    assert scores["clips"] == 2
+    scores = launch.run(
+        "zoo.evaluate.evaluate", ["--model=ens/member0,ens/member1"], {}
+    )
+    assert scores["clips"] == 2
+    assert "overlap by" in capsys.readouterr().out
+
+
 def command(genotype, workdir):
     """A small training on the embedded clips, which needs no video library."""
     bindings = (
@@ -203,4 +419,6 @@ def test_each_published_model_has_its_config(name, tmp_path):
     values = flags.parse_flags("zoo.train.train", argv, {}, "")
     launch.configure("zoo.train.train", values, [])
     assert launch.gin.query_parameter("zoo.train.train.model") == name
-    assert launch.gin.query_parameter("zoo.training.Recipe.batch_size") == 128
+    batch_size = launch.gin.query_parameter("zoo.training.Recipe.batch_size")
+    # As the papers have it.
+    assert batch_size == (128 if FOUND[name].family == "tiny_video" else 144)

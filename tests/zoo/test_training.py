@@ -170,6 +170,26 @@ def _kill_after(step, monkeypatch):
 
 
 @pytest.mark.model
+def test_no_row_is_lost_where_a_checkpoint_is_the_last_thing_done(
+    tmp_path, monkeypatch
+):
+    fit(tiny_network(), tmp_path / "whole")
+    saves = session.checkpoints.save
+
+    def save_and_die(path, progress, variables):
+        saves(path, progress, variables)
+        raise KilledError
+
+    monkeypatch.setattr(session.checkpoints, "save", save_and_die)
+    with pytest.raises(KilledError):
+        fit(tiny_network(), tmp_path / "cut")
+    monkeypatch.undo()
+    fit(tiny_network(), tmp_path / "cut")
+    tables = [(tmp_path / run / "metrics.csv").read_text() for run in ("whole", "cut")]
+    assert tables[0] == tables[1]
+
+
+@pytest.mark.model
 def test_finished_run_trains_no_more(tmp_path):
     network, clips = tiny_network(), ArrayClips()
     first = fit(network, tmp_path)
@@ -201,14 +221,14 @@ def test_weights_that_are_no_numbers_are_never_the_best(tmp_path, monkeypatch):
     finite = {"loss": 1.0, "top1": 1.0, "top5": 1.0}
     monkeypatch.setattr(training, "scorer", lambda *_: lambda: finite)
 
-    save = session.Session._save
+    validate = session.Session._validate
 
-    def spoil_and_save(self, step):
+    def spoil_and_validate(self, step):
         kernel = self.network.trainable_weights[0]
         kernel.assign(np.full(kernel.shape, np.nan))
-        save(self, step)
+        return validate(self, step)
 
-    monkeypatch.setattr(session.Session, "_save", spoil_and_save)
+    monkeypatch.setattr(session.Session, "_validate", spoil_and_validate)
     with pytest.raises(training.TrainingDiverged, match="NaN or infinity"):
         fit(network, tmp_path, recipe=training.Recipe(4, 4))
     assert (tmp_path / "best.weights.h5").read_bytes() == before

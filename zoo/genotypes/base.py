@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self, TypeVar
 
 Part = TypeVar("Part")
+SCALARS = frozenset({bool, int, float, str, type(None)})
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,10 @@ def check_fields(part: object) -> None:
 def revised(part: Part, **fields: object) -> Part:
     """A dataclass with other values in these fields; itself where none differs."""
     # Making and checking one takes a hundred times as long as this.
-    same = all(getattr(part, name) == value for name, value in fields.items())
-    return part if same else dataclasses.replace(part, **fields)
+    for name, value in fields.items():
+        if getattr(part, name) != value:
+            return dataclasses.replace(part, **fields)
+    return part
 
 
 def parse_object(text: str) -> dict:
@@ -170,6 +173,8 @@ def _fits(hint: object, value: object) -> bool:
 
 
 def _encode(value: object) -> object:
+    if type(value) in SCALARS:
+        return value
     if dataclasses.is_dataclass(value):
         # An int in a float field must not give another text than the equal float.
         return {

@@ -18,7 +18,8 @@ from zoo.genotypes.base import (
     check_whole,
     revised,
 )
-from zoo.genotypes.plans.inception import MODULES, Stage, unfold
+from zoo.genotypes.plans.chains import Stage
+from zoo.genotypes.plans.inception import MODULES, unfold
 from zoo.genotypes.space_time import SpaceTimeConv, check_time
 from zoo.genotypes.tally import Features, Tally
 
@@ -100,6 +101,7 @@ class InceptionGenotype(Genotype):
                 own; flow has 2 channels.
         """
         tally = Tally()
+        tally.output(Features(*(input_shape or self.clip_spec.shape)))  # Scaled.
         stages = self.stages(input_shape)
         for stage in stages:
             stage.tally(tally)

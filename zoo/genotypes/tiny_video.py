@@ -11,7 +11,7 @@ number of frames has no skip connection.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Self
 
 from zoo.genotypes.base import (
@@ -247,14 +247,15 @@ class TinyVideoGenotype(Genotype):
         stride beyond the size, attention to one place, a pooled size that the stride
         can not give, a skip that every instance loses.
         """
-        unfolded = [instances for _, instances in self.block_inputs()]
-        blocks = tuple(map(_simplified, self.blocks, unfolded))
-        return revised(self, blocks=blocks)
+        firsts = [instances[0] for _, instances in self.block_inputs()]
+        return revised(self, blocks=tuple(map(_simplified, firsts)))
 
 
-def _simplified(block: TinyVideoBlock, instances: list[Instance]) -> TinyVideoBlock:
-    first = instances[0]
-    spatial, temporal, non_local = block.spatial, first.temporal, first.non_local
+@lru_cache(maxsize=4096)  # As `unfold`.
+def _simplified(first: Instance) -> TinyVideoBlock:
+    """The block whose first repeat this is, without genes that change nothing."""
+    block, temporal, non_local = first.block, first.temporal, first.non_local
+    spatial = block.spatial
     side = max(first.input.height, first.input.width)
     if spatial:
         spatial = revised(spatial, stride=min(spatial.stride, side))
@@ -267,6 +268,7 @@ def _simplified(block: TinyVideoBlock, instances: list[Instance]) -> TinyVideoBl
         side = max(first.output.height, first.output.width)
         pooled = math.ceil(side / first.pool_size)
         non_local = revised(non_local, pooled_size=pooled)
+    instances = unfold(first.name, block, first.input)
     skip = any(instance.skip for instance in instances)
     return revised(
         block, spatial=spatial, temporal=temporal, non_local=non_local, skip=skip

@@ -306,3 +306,18 @@ def _check_positive(**values: float) -> None:
     for name, value in values.items():
         if not value > 0:
             raise ValueError(f"`{name}` must be above 0. Got: {value}")
+
+
+FLOWS = {"tvl1": TVL1Flow, "representation": RepresentationFlow}
+
+
+def flow_of(clip, kind: str):
+    """The flow of a clip within a network, by the layer `flow`.
+
+    Args:
+        clip: RGB in [0, 1] of (batch, time, height, width, 3).
+        kind: "tvl1" or "representation".
+    """
+    if kind not in FLOWS:
+        raise ValueError(f"`flow` must be one of {[*FLOWS]}. Got: {kind!r}")
+    return FLOWS[kind](dtype="float32", name="flow")(clip)

@@ -6,6 +6,7 @@ from keras import layers
 from zoo.genotypes.evanet import EvaNetGenotype
 from zoo.genotypes.plans.evanet import Convolution, Pool, Repeat, stem
 from zoo.layers.convolution import SpatialConv, TemporalConv
+from zoo.layers.flow import flow_of
 from zoo.layers.gaussian import InflatedTGM
 from zoo.layers.head import VideoHead
 from zoo.layers.normalization import BatchNorm, FixedBatchNorm
@@ -23,6 +24,7 @@ def build(
     pooling: str = "pairs",
     dropout: float = 0.5,
     release: bool = False,
+    flow: str | None = None,
 ) -> keras.Model:
     """Builds a residual EvaNet.
 
@@ -41,6 +43,9 @@ def build(
         release: Whether the norm inside a (2+1)D convolution uses its moving
             statistics in training, too, so that they never move: what the released
             code does, where an argument is not passed on.
+        flow: Where the network reads optical flow that it computes from RGB: "tvl1" or
+            "representation", layers of `zoo/layers/flow.py`; None reads what it is
+            given.
 
     Returns:
         Model from `clip`, float32 RGB in [0, 1] of (batch, frames, height, width, 3),
@@ -50,7 +55,8 @@ def build(
     """
     maker = _Maker(genotype, release)
     clip = keras.Input(tuple(input_shape or genotype.clip_spec.shape), name="clip")
-    x = maker.convolution(clip, stem(genotype), output_name="conv1")
+    x = flow_of(clip, flow) if flow else clip
+    x = maker.convolution(x, stem(genotype), output_name="conv1")
     for pool, repeats in genotype.stages:
         x = maker.pool(x, pool, output_name=pool.name)
         for repeat in repeats:

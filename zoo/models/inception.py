@@ -4,13 +4,15 @@ import keras
 from keras import layers
 
 from zoo.genotypes.inception import InceptionGenotype
-from zoo.genotypes.plans.inception import Chains, Stage, Step
+from zoo.genotypes.plans.chains import Chains, Stage, Step
 from zoo.layers.convolution import SpatialConv, TemporalConv
+from zoo.layers.flow import flow_of
 from zoo.layers.fusion import Resample
 from zoo.layers.gaussian import InflatedTGM
 from zoo.layers.head import VideoHead
 from zoo.layers.normalization import BatchNorm
 from zoo.layers.pooling import SpatialMaxPool, TemporalMaxPool
+from zoo.layers.scaling import ClipScale
 
 # As the released networks of EvaNet; the paper names no initialiser.
 HE = {"kernel_initializer": "he_normal"}
@@ -23,13 +25,15 @@ def build(
     include_top: bool = True,
     pooling: str = "pairs",
     dropout: float = 0.5,
+    flow: str | None = None,
 ) -> keras.Model:
     """Builds an Inception network over space and time.
 
     The norms have the epsilon of I3D's public weights, 1e-3, as the paper gives none.
     Their moving averages decay by 0.9, as in EvaNet's released code: I3D's 0.999 would
     not settle in the 1,000 steps that a candidate of the search trains. A maximum pool
-    over space and time is one over space and one over time, which is the same.
+    over space and time is one over space and one over time, which is the same. First
+    is `clip_scale`, which changes nothing but where weights from elsewhere need it.
 
     Args:
         genotype: Which network.
@@ -38,6 +42,9 @@ def build(
         include_top: Whether to end with the classifier.
         pooling: How the classifier joins frames; see `VideoHead`.
         dropout: Before the classifier; see `VideoHead`.
+        flow: Where the network reads optical flow that it computes from RGB: "tvl1" or
+            "representation", layers of `zoo/layers/flow.py`; None reads what it is
+            given.
 
     Returns:
         Model from `clip`, float32 of (batch, frames, height, width, channels), RGB in
@@ -45,8 +52,10 @@ def build(
         module's features. Endpoints are `conv1a`, `pool2a`, ..., `module5c`.
     """
     input_shape = tuple(input_shape or genotype.clip_spec.shape)
-    x = clip = keras.Input(input_shape, name="clip")
-    for stage in genotype.stages(input_shape):
+    clip = keras.Input(input_shape, name="clip")
+    x = flow_of(clip, flow) if flow else clip
+    x = ClipScale(name="clip_scale")(x)
+    for stage in genotype.stages(tuple(x.shape[1:])):
         x = _stage(x, stage)
     if include_top:
         head = VideoHead(num_classes, pooling, dropout, dtype="float32", name="head")

@@ -9,7 +9,7 @@ from zoo.layers.normalization import BatchNorm, FixedBatchNorm
 CLIP = 1 + 3 * known_clip((2, 3, 4, 5, 6))
 
 
-def trained(layer_class, clip=CLIP):
+def trained(layer_class, compiled, clip=CLIP):
     """Outputs and weights after a step, from known weights."""
     layer = layer_class(momentum=0.9, epsilon=1e-5)
     layer.build(clip.shape)
@@ -18,7 +18,8 @@ def trained(layer_class, clip=CLIP):
     clips = keras.Input(clip.shape[1:])
     model = keras.Model(clips, layer(clips))
     target = known_clip((*clip.shape[:-1], 6))
-    model.compile(keras.optimizers.SGD(0.1), "mean_squared_error", jit_compile=False)
+    how = {"jit_compile": False, "run_eagerly": not compiled}
+    model.compile(keras.optimizers.SGD(0.1), "mean_squared_error", **how)
     model.train_on_batch(clip, target)
     outputs = model(clip, training=True)
     arrays = [outputs, *layer.weights]
@@ -26,11 +27,11 @@ def trained(layer_class, clip=CLIP):
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5, 6), (3, 7, 6)])
-def test_training_is_that_of_keras(shape):
+def test_training_is_that_of_keras(shape, compiled):
     clip = 1 + 3 * known_clip(shape)
     pairs = zip(
-        trained(BatchNorm, clip),
-        trained(keras.layers.BatchNormalization, clip),
+        trained(BatchNorm, compiled, clip),
+        trained(keras.layers.BatchNormalization, compiled, clip),
         strict=True,
     )
     for ours, theirs in pairs:
@@ -48,8 +49,8 @@ def test_contract():
     check_layer(BatchNorm(momentum=0.9), CLIP, CLIP.shape)
 
 
-def test_fixed_statistics_stay_while_scale_and_shift_train():
-    _, gamma, beta, mean, variance = trained(FixedBatchNorm)
+def test_fixed_statistics_stay_while_scale_and_shift_train(compiled):
+    _, gamma, beta, mean, variance = trained(FixedBatchNorm, compiled)
     np.testing.assert_array_equal(mean, np.zeros(6))
     np.testing.assert_array_equal(variance, np.ones(6))
     assert not np.isclose(gamma, np.linspace(0.5, 2, 6)).any()

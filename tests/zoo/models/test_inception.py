@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import pathlib
+import random
 
 import keras
 import numpy as np
@@ -9,11 +10,12 @@ from helpers import fill, known_clip
 from keras import ops
 
 import zoo
+from search.spaces.evanet import EvaNetSpace
 from zoo import cost
 from zoo.genotypes import FOUND
 from zoo.genotypes.found.inception import uniform
 from zoo.genotypes.inception import InceptionGenotype, InceptionModule
-from zoo.genotypes.space_time import SpaceTimeConv
+from zoo.genotypes.space_time import CONV_TYPES, TIME_SIZES, SpaceTimeConv
 
 GOLDEN = json.loads(pathlib.Path(__file__).with_name("golden_s3d.json").read_text())
 # Trainable weights with 400 classes.
@@ -48,6 +50,17 @@ def changed(index=0, **fields):
     modules = list(MIXED.modules)
     modules[index] = dataclasses.replace(modules[index], **fields)
     return dataclasses.replace(MIXED, modules=tuple(modules))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_random_kernels():
+    """For a draw of each new shape JAX compiles for seconds; tests fill the weights."""
+    with pytest.MonkeyPatch.context() as patch:
+        zeros = keras.initializers.Zeros()
+        for name in ("VarianceScaling", "RandomNormal", "TruncatedNormal"):
+            initializer = getattr(keras.initializers, name)
+            patch.setattr(initializer, "__call__", staticmethod(zeros))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +113,34 @@ def test_costs_what_it_costs_on_paper(mixed):
         genotype = dataclasses.replace(MIXED, padding=padding, inner_norm=True)
         shape = (17, 37, 50, 2)  # Flow, and odd.
         assert cost.count(build(genotype, shape)) == genotype.cost(5, shape)
+
+
+@pytest.mark.model
+def test_every_gene_of_the_space_costs_what_it_costs_on_paper():
+    convs = tuple(SpaceTimeConv(t, time) for t in CONV_TYPES for time in TIME_SIZES)
+    module = InceptionModule(convs, convs, TIME_SIZES)
+    genotype = dataclasses.replace(MIXED, modules=(module,) * 9)
+    assert cost.count(build(genotype)) == genotype.cost(5, SHAPE)
+
+
+@pytest.mark.parametrize(
+    "networks",  # Each takes seconds to build.
+    [
+        pytest.param(8, marks=pytest.mark.model),
+        pytest.param(200, marks=pytest.mark.slow),
+    ],
+)
+def test_random_genotypes_cost_what_they_cost_on_paper(networks):
+    rng = random.Random(networks)
+    for number in range(networks):
+        space = EvaNetSpace(width=0.03, inner_norm=number % 2 == 0)
+        genotype = space.sample(rng)
+        if number % 3 == 0:
+            genotype = dataclasses.replace(genotype, padding="symmetric")
+        shape = (rng.randint(8, 24), *rng.sample(range(32, 80), 2), rng.choice([2, 3]))
+        model = build(genotype, shape)
+        assert cost.count(model) == genotype.cost(5, shape), genotype
+        keras.utils.clear_session()
 
 
 @pytest.mark.model
@@ -181,7 +222,7 @@ def test_every_gene_is_in_the_plan(genotype):
 
 @pytest.mark.model
 @pytest.mark.parametrize("genotype", GENES[3:11:2] + GENES[-1:])
-def test_the_plan_is_read(genotype, mixed):
+def test_the_plan_of_every_gene_is_read(genotype, mixed):
     assert layers(build(genotype)) != layers(mixed)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from zoo.genotypes.base import revised
@@ -35,6 +35,13 @@ class Instance:
     input: Features
     spatial: SpatialLayer | None
     temporal: TemporalLayer | None
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:  # Else each look into a cache would work it out again.
+        return hash((self.name, self.block, self.input, self.spatial, self.temporal))
 
     @property
     def lead(self) -> bool:
@@ -127,8 +134,14 @@ class Instance:
         tally.output(self.output)
 
 
-def unfold(name: str, block: TinyVideoBlock, shape: Features) -> Iterator[Instance]:
+# A child has most blocks from its parent, and a search meets thousands of children.
+@lru_cache(maxsize=4096)
+def unfold(name: str, block: TinyVideoBlock, shape: Features) -> tuple[Instance, ...]:
     """Every repeat of a block that reads `shape`, in order."""
+    return tuple(_repeats(name, block, shape))
+
+
+def _repeats(name: str, block: TinyVideoBlock, shape: Features) -> Iterator[Instance]:
     spatial, temporal = block.spatial, block.temporal
     for repeat in range(block.repeats):
         if repeat == 1:

@@ -1,0 +1,85 @@
+"""The tables and the picture that an evaluation leaves."""
+
+import csv
+import pathlib
+
+import numpy as np
+
+from zoo import files, metrics
+
+
+def write_overlap(folder: pathlib.Path, pairs: list[dict]) -> None:
+    """Writes `overlap.csv`: for each pair of networks, how their errors overlap."""
+    columns = ["first", "second", "both_wrong", "either_wrong", "overlap"]
+    rows = []
+    for pair in pairs:
+        share = pair["overlap"]
+        shown = "" if share is None else f"{share:.4f}"
+        rows.append([*(pair[name] for name in columns[:-1]), shown])
+    _write_table(folder / "overlap.csv", columns, rows)
+
+
+def _write_table(path: pathlib.Path, header: list, rows: list[list]) -> None:
+    with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+
+
+def write_classes(folder: pathlib.Path, run, labels, logits) -> None:
+    """Writes `classes.csv`: accuracy or average precision of each class."""
+    if run.task == "multi":
+        name, counts = "average_precision", labels.sum(axis=0).astype(int)
+        values = metrics.average_precisions(labels, logits)
+    else:
+        name, counts = "accuracy", np.bincount(labels, minlength=len(run.classes))
+        right = labels[logits.argmax(axis=1) == labels]
+        hits = np.bincount(right, minlength=len(run.classes))
+        values = np.divide(
+            hits, counts, where=counts > 0, out=np.full(len(hits), np.nan)
+        )
+    shown = ["" if np.isnan(value) else f"{value:.4f}" for value in values]
+    rows = [list(row) for row in zip(run.classes, counts, shown, strict=True)]
+    _write_table(folder / "classes.csv", ["class", "clips", name], rows)
+
+
+def write_predictions(folder: pathlib.Path, run, keys, labels, logits) -> None:
+    """Writes `predictions.csv`; training clips have no keys."""
+    hot = labels if run.task == "multi" else np.eye(len(run.classes))[labels]
+    rows = []
+    for index, row in enumerate(metrics.probabilities(run.task, logits)):
+        names = [n for n, on in zip(run.classes, hot[index], strict=True) if on]
+        key = keys[index] if keys else ""
+        rows.append([key, "|".join(names), *(f"{value:.4g}" for value in row)])
+    header = ["path", "label", *run.classes]
+    _write_table(folder / "predictions.csv", header, rows)
+
+
+def write_confusion(folder: pathlib.Path, run, labels, logits) -> None:
+    """Writes `confusion.csv` and `confusion.png`."""
+    guesses = logits.argmax(axis=1)
+    counts = metrics.confusion_matrix(labels, guesses, len(run.classes))
+    rows = [[n, *row] for n, row in zip(run.classes, counts.tolist(), strict=True)]
+    header = ["label \\ prediction", *run.classes]
+    _write_table(folder / "confusion.csv", header, rows)
+    _draw_confusion(folder / "confusion.png", run.classes, counts)
+
+
+def _draw_confusion(path: pathlib.Path, classes, counts: np.ndarray) -> None:
+    from matplotlib.figure import Figure  # Slow to import; without a screen's window.
+
+    side = min(40.0, 3 + 0.3 * len(classes))
+    figure = Figure((side + 1, side), layout="constrained")
+    axes = figure.subplots()
+    share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(classes)), classes, rotation=90)
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xlabel("prediction")
+    axes.set_ylabel("label")
+    figure.colorbar(image, label="share of the label's clips")
+    if len(classes) <= 30:
+        for row, column in np.argwhere(counts):
+            color = "white" if share[row, column] > 0.5 else "black"
+            number = counts[row, column]
+            axes.text(column, row, number, ha="center", va="center", color=color)
+    with files.replacing(path) as temporary:
+        figure.savefig(temporary, dpi=100)
