@@ -24,7 +24,7 @@ def command(workdir, *arguments, **environment):
         text=True,
         cwd=ROOT,
         env={**os.environ, **environment},
-        timeout=300,
+        timeout=600,
     )
     return process.returncode, process.stdout, process.stderr
 

@@ -11,7 +11,7 @@ from zoo.genotypes.plans.assemblenet import LEVELS, Fusion, Part, Plan
 from zoo.genotypes.plans.residual import Layer, Module
 from zoo.layers.attention import PeerAttention
 from zoo.layers.convolution import SpatialConv, TemporalConv
-from zoo.layers.flow import RepresentationFlow, TVL1Flow
+from zoo.layers.flow import flow_of
 from zoo.layers.fusion import GatedSum
 from zoo.layers.head import VideoHead
 from zoo.layers.normalization import BatchNorm
@@ -73,7 +73,7 @@ def build(
     sources = {"rgb": inputs.get("clip"), "object": inputs.get("objects")}
     if "flow" in genotype.kinds:
         known = inputs.get("flow")
-        sources["flow"] = _flow(flow)(inputs["clip"]) if known is None else known
+        sources["flow"] = flow_of(inputs["clip"], flow) if known is None else known
     outputs = _nodes(plan, sources, edges)
     x = _joined([outputs[top.name] for top in plan.tops])
     if include_top:
@@ -109,11 +109,6 @@ def _inputs(genotype: AssembleNetGenotype, shape: tuple, flow: str) -> dict:
         classes = {node.channels for node in genotype.nodes if node.kind == "object"}
         inputs["objects"] = keras.Input((*shape[:3], *classes), name="objects")
     return inputs
-
-
-def _flow(kind: str) -> keras.layers.Layer:
-    flow = RepresentationFlow if kind == "representation" else TVL1Flow
-    return flow(dtype="float32", name="flow")
 
 
 def _nodes(plan: Plan, sources: dict, edges: str) -> dict:
