@@ -21,9 +21,10 @@ check: setup ## lint, and the fast tests on TensorFlow: under a minute
 
 test: check ## check, every named model, small runs end to end: under 15 minutes
 	$(BIN)/python -m pytest -m "model and not jax and not slow and not gpu"
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not slow and not gpu" \
-	    tests/zoo/layers tests/zoo/test_cost.py tests/zoo/models \
-	    -k "not named_models and not random and not gene"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not model and not slow and not gpu" \
+	    tests/zoo/layers tests/zoo/test_cost.py
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "model" \
+	    tests/zoo/models -k forward_pass
 
 test-jax: setup ## layers, models and search on JAX
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not slow and not gpu" \
