@@ -1,6 +1,7 @@
 """What several tests share: the contract of a layer, and known weights and inputs."""
 
 import contextlib
+from unittest import mock
 
 import keras
 import numpy as np
@@ -18,6 +19,25 @@ def without_weights():
     with keras.StatelessScope(initialize_variables=False):
         yield
     keras.utils.clear_session(free_memory=False)  # Keras would fill them later.
+
+
+def filled(build, *args, **options) -> keras.Model:
+    """Builds a network and fills it; no kernel is drawn before, which takes longest."""
+    drawn = keras.initializers.VarianceScaling
+    zeros = lambda self, shape, dtype=None: np.zeros(shape, "float32")  # noqa: E731
+    with mock.patch.object(drawn, "__call__", zeros):
+        model = build(*args, **options)
+    fill(model)
+    return model
+
+
+def outputs_of(model: keras.Model, clip: np.ndarray):
+    """What a network says, as arrays."""
+    # JAX compiles each operation where it does not compile them together.
+    together = keras.backend.backend() == "jax"
+    if not model.compiled:
+        model.compile(jit_compile=together, run_eagerly=not together)
+    return model.predict_on_batch(clip)
 
 
 def check_layer(layer, inputs, output_shape):

@@ -5,7 +5,7 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
-from helpers import fill, known_clip
+from helpers import filled, known_clip
 from keras import layers, ops
 from keras_tuner.src.engine import tuner_utils
 
@@ -57,8 +57,7 @@ def with_blocks(*blocks):
 @pytest.fixture(scope="module")
 def trained():
     """The parent, with weights that differ in all layers."""
-    model, rng = build(PARENT), np.random.default_rng(0)
-    fill(model)
+    model, rng = filled(build, PARENT), np.random.default_rng(0)
     for weight in model.weights:
         noise = rng.normal(0, 0.01, weight.shape)
         weight.assign(ops.convert_to_numpy(weight) + noise)

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from helpers import fill, known_clip
+from helpers import fill, filled, known_clip
 from keras import layers
 
 import zoo
@@ -52,8 +52,7 @@ GENOTYPE = TinyVideoGenotype(
 @pytest.fixture(scope="module")
 def pair():
     """A network, and the same fused."""
-    model = zoo.build(GENOTYPE, num_classes=5)
-    fill(model)
+    model = filled(zoo.build, GENOTYPE, num_classes=5)
     return model, fuse(model)
 
 

@@ -3,10 +3,10 @@ import json
 import pathlib
 import random
 
+import keras
 import numpy as np
 import pytest
-from helpers import fill, known_clip, without_weights
-from keras import ops
+from helpers import filled, known_clip, outputs_of, without_weights
 
 import zoo
 from search.spaces.tiny_video import TinyVideoSpace
@@ -80,9 +80,7 @@ GENES = dataclasses.replace(
 @pytest.fixture(scope="module")
 def tiny():
     """The network of `TINY`, with known weights."""
-    model = zoo.build(TINY, num_classes=5)
-    fill(model)
-    return model
+    return filled(zoo.build, TINY, num_classes=5)
 
 
 @pytest.fixture(scope="module")
@@ -105,18 +103,14 @@ def close(actual, expected, scale):
 def test_forward_pass_is_the_released_one(name):
     golden = GOLDEN[name.upper()]
     frames = FOUND[name].clip_spec.frames
-    model = zoo.create(name, num_classes=157, input_shape=(frames, 64, 64, 3))
-    fill(model)
-    clip = known_clip((1, frames, 64, 64, 3))
-    outputs = zoo.features(model)(clip)
-    assert list(outputs) == [f"block{i}" for i in range(len(golden["blocks"]))]
-    results = zip(
-        [*outputs.values(), model(clip)],
-        [*golden["blocks"], golden["logits"]],
-        strict=True,
-    )
-    for tensor, expected in results:
-        values = ops.convert_to_numpy(tensor)
+    shape = (frames, 64, 64, 3)
+    model = filled(zoo.create, name, num_classes=157, input_shape=shape)
+    outputs = {**zoo.features(model).output, "logits": model.output}
+    outputs = outputs_of(keras.Model(model.input, outputs), known_clip((1, *shape)))
+    names = [f"block{i}" for i in range(len(golden["blocks"]))]
+    assert list(outputs) == [*names, "logits"]
+    results = zip(outputs.values(), [*golden["blocks"], golden["logits"]], strict=True)
+    for values, expected in results:
         folded = values.reshape(-1, *values.shape[2:]) if values.ndim == 5 else values
         assert list(folded.shape) == expected["shape"]
         scale = expected["absmax"]
@@ -124,7 +118,7 @@ def test_forward_pass_is_the_released_one(name):
         close(values.std(), expected["std"], scale)
         close(np.abs(values).max(), expected["absmax"], scale)
         close(values.ravel()[:6], expected["first"], scale)
-    logits = ops.convert_to_numpy(model(clip))[0]
+    logits = outputs["logits"][0]
     close(logits[:10], golden["logits_first10"], golden["logits"]["absmax"])
     assert logits.argmax() == golden["argmax"]
 
@@ -182,17 +176,17 @@ def test_layers_are_named_by_their_place(tiny):
 
 
 def test_equal_genotypes_build_equal_models(tiny):
-    second = zoo.build(dataclasses.replace(TINY), num_classes=5)
-    fill(second)
+    second = filled(zoo.build, dataclasses.replace(TINY), num_classes=5)
     clip = known_clip((2, 4, 16, 16, 3))
-    np.testing.assert_array_equal(tiny(clip), second(clip))
+    first, second = (outputs_of(model, clip) for model in (tiny, second))
+    np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("pooling", ["average", "max", "softmax"])
 def test_every_head_gives_logits(pooling):
     genotype = dataclasses.replace(GENES, blocks=GENES.blocks[:1])
-    model = zoo.build(genotype, num_classes=5, pooling=pooling)
-    assert model(known_clip((2, 4, 16, 16, 3))).shape == (2, 5)
+    model = filled(zoo.build, genotype, num_classes=5, pooling=pooling)
+    assert outputs_of(model, known_clip((2, 4, 16, 16, 3))).shape == (2, 5)
     assert cost.count(model).parameters == genotype.cost(5).parameters
 
 
@@ -202,14 +196,13 @@ def test_without_top_the_features_come_out():
 
 
 def test_every_stream_reads_its_own_frames():
-    model = zoo.build(TWO_STREAMS, num_classes=3)
-    fill(model)
+    model = filled(zoo.build, TWO_STREAMS, num_classes=3)
     assert model.input_shape == (None, 6, 16, 16, 3)
     clip = known_clip((1, 6, 16, 16, 3))
     features = zoo.features(model, ["block0", "block1"])
-    before = features(clip)
+    before = outputs_of(features, clip)
     clip[:, 1] += 1.0  # The slow stream reads frames 0 and 3.
-    after = features(clip)
+    after = outputs_of(features, clip)
     np.testing.assert_array_equal(after["block0"], before["block0"])
     assert not np.allclose(after["block1"], before["block1"])
 
