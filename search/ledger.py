@@ -192,7 +192,8 @@ def ordinary_values(values: dict) -> dict:
 
 
 def _digest(genotype: str, hyperparameters: dict) -> bytes:
-    text = genotype + json.dumps(hyperparameters, sort_keys=True)
+    values = json.dumps(hyperparameters, sort_keys=True) if hyperparameters else "{}"
+    text = genotype + values
     return hashlib.sha256(text.encode()).digest()[:16]
 
 

@@ -132,7 +132,8 @@ def as_schedule(mutations: int | Schedule) -> Schedule:
 
 def drop_worst(population: Sequence[Record]) -> int:
     """The one with the lowest merit leaves, the oldest of equals."""
-    return min(range(len(population)), key=lambda index: population[index].merit)
+    merits = [record.merit for record in population]
+    return merits.index(min(merits))
 
 
 def drop_oldest(population: Sequence[Record]) -> int:

@@ -413,12 +413,23 @@ def test_commands_lead_from_training_to_a_report(genotype, tmp_path):
     assert json.loads((folder / "evaluation-test/evaluation.json").read_text())["clips"]
 
 
-@pytest.mark.parametrize("name", sorted(FOUND))
+# As the papers have them; the Inception networks as EvaNet.
+BATCHES = {
+    "tiny_video": 128,
+    "evanet": 144,
+    "inception": 144,
+    "assemblenet": 512,
+    "resnet2plus1d": 64,
+}
+# It reads maps of objects, which no clip source has.
+UNTRAINED = {"assemblenet_plus50"}
+
+
+@pytest.mark.parametrize("name", sorted({*FOUND} - UNTRAINED))
 def test_each_published_model_has_its_config(name, tmp_path):
     argv = [f"--gin_file=train/{name}.gin", f"--workdir={tmp_path}"]
     values = flags.parse_flags("zoo.train.train", argv, {}, "")
     launch.configure("zoo.train.train", values, [])
     assert launch.gin.query_parameter("zoo.train.train.model") == name
     batch_size = launch.gin.query_parameter("zoo.training.Recipe.batch_size")
-    # As the papers have it.
-    assert batch_size == (128 if FOUND[name].family == "tiny_video" else 144)
+    assert batch_size == BATCHES[FOUND[name].family]

@@ -164,27 +164,36 @@ def _fits(hint: object, value: object) -> bool:
         return hint is not float or math.isfinite(value)
     if hint is float:
         return type(value) is int
-    if isinstance(hint, types.UnionType):
-        return any(_fits(choice, value) for choice in typing.get_args(hint))
-    if typing.get_origin(hint) is tuple and type(value) is tuple:
-        item = typing.get_args(hint)[0]
-        return all(_fits(item, v) for v in value)
+    kind, inner = _parts(hint)
+    if kind is types.UnionType:
+        return any(_fits(choice, value) for choice in inner)
+    if kind is tuple and type(value) is tuple:
+        return all(_fits(inner[0], v) for v in value)
     return False
 
 
+@functools.cache
+def _parts(hint: object) -> tuple[object, tuple]:
+    """What an annotation is, a union or a tuple, and of what."""
+    union = isinstance(hint, types.UnionType)
+    kind = types.UnionType if union else typing.get_origin(hint)
+    return kind, typing.get_args(hint)
+
+
 def _encode(value: object) -> object:
-    if type(value) in SCALARS:
-        return value
-    if dataclasses.is_dataclass(value):
-        # An int in a float field must not give another text than the equal float.
-        return {
-            name: float(item) if hint is float else _encode(item)
-            for name, hint in _hints(type(value)).items()
-            for item in [getattr(value, name)]
-        }
     if isinstance(value, tuple):
         return [_encode(item) for item in value]
-    return value
+    if not dataclasses.is_dataclass(value):
+        return value
+    encoded = {}
+    for name, hint in _hints(type(value)).items():
+        item = getattr(value, name)
+        if hint is float:
+            # An int here must not give another text than the equal float.
+            encoded[name] = float(item)
+        else:
+            encoded[name] = item if type(item) in SCALARS else _encode(item)
+    return encoded
 
 
 def _decode_class(cls: type, fields: dict, place: str) -> object:

@@ -161,6 +161,8 @@ def squeeze_units(channels: int, ratio: float) -> int:
 
 def merged(shapes: list[Features]) -> Features:
     """Shape of feature maps resampled to the smallest among them and concatenated."""
+    if len(shapes) == 1:
+        return shapes[0]
     return Features(
         min(shape.frames for shape in shapes),
         min(shape.height for shape in shapes),
