@@ -13,7 +13,8 @@ from search import journal
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "gin" / "search").glob("*.gin"))
-# Thin ones, and Charades', differ from their bases by numbers that --smoke replaces.
+# The thin ones, and Charades', differ from their bases by numbers that --smoke
+# replaces.
 OTHERS = (
     *("smoke", "assemblenet_one_shot", "assemblenet_thin"),
     *("evanet_charades", "evanet_thin"),
