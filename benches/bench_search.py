@@ -16,7 +16,6 @@ import argparse
 import functools
 import json
 import logging
-import multiprocessing
 import random
 import time
 from pathlib import Path
@@ -24,7 +23,7 @@ from pathlib import Path
 import evanet_training
 import numpy as np
 import pyglove as pg
-from search_results import compared, draw, provenance, shown, table
+from search_results import compared, draw, provenance, run_all, shown, table
 from search_training import compare_training
 
 from search import journal
@@ -190,7 +189,7 @@ def evolve_pyglove(space, fitness, seed: int, evaluations: int) -> list[float]:
     return values
 
 
-def run(task: tuple[str, str, int, int]) -> np.ndarray:
+def run(task: tuple[str, str, int, int]) -> list[float]:
     """Best fitness so far after each evaluation."""
     space_name, method, seed, evaluations = task
     logging.disable(logging.INFO)
@@ -200,7 +199,7 @@ def run(task: tuple[str, str, int, int]) -> np.ndarray:
     values = engine(space, Planted(space, seed), seed, evaluations)
     seconds = time.monotonic() - start
     print(f"{method}, seed {seed}: {max(values):.3f}, {seconds:.0f} s", flush=True)
-    return np.maximum.accumulate(values)
+    return np.maximum.accumulate(values).tolist()
 
 
 def rows(
@@ -249,8 +248,7 @@ def compare_analytic(arguments) -> None:
         for seed in seeds
         for method in methods
     ]
-    with multiprocessing.Pool(arguments.processes) as pool:
-        results = pool.map(run, tasks, chunksize=1)
+    results = run_all(run, tasks, arguments)
     curves = {m: np.array(results[i :: len(methods)]) for i, m in enumerate(methods)}
     report(arguments, curves)
 
@@ -265,6 +263,7 @@ def main():
     parser.add_argument("--steps", type=int, default=100, help="of a training")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--output", default="docs/results")
+    parser.add_argument("--keep", help="folder of what is done, to go on after an end")
     arguments = parser.parse_args()
     many = {"tiny_video": 10, "evanet": 20}[arguments.space]
     train = {"tiny_video": compare_training, "evanet": evanet_training.compare}

@@ -3,14 +3,13 @@
 Each search is of thin Inception networks on short clips of moving shapes.
 """
 
-import multiprocessing
 import os
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from search_results import compared, draw, provenance, shown, table
+from search_results import compared, draw, provenance, run_all, shown, table
 from search_training import ACTIONS, clips
 
 from search.selection import Annealed, Constant
@@ -103,7 +102,7 @@ def run(task: tuple[str, int, int, int]) -> dict:
     start = time.monotonic()
     records = search(seed, method, trials, steps)
     fitness = [r.fitness if r.feasible else 0.0 for r in records]
-    found = {"curve": np.maximum.accumulate(fitness)}
+    found = {"curve": np.maximum.accumulate(fitness).tolist()}
     if method == "annealed":
         top = [record.genotype for record in best(records)[:TOP]]
         found["three"] = _ensemble([(g, seed) for g in top], LONGER * steps)
@@ -128,9 +127,7 @@ def compare(arguments) -> None:
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     seeds, sizes = range(arguments.seeds), (arguments.trials, arguments.steps)
     tasks = [(method, seed, *sizes) for seed in seeds for method in METHODS]
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(arguments.processes, maxtasksperchild=1) as pool:
-        found = pool.map(run, tasks, chunksize=1)
+    found = run_all(run, tasks, arguments)
     report(arguments, {m: found[i :: len(METHODS)] for i, m in enumerate(METHODS)})
 
 

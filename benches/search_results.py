@@ -1,16 +1,50 @@
-"""What the parts of bench_search.py share: means over seeds, pictures, provenance."""
+"""What the parts of bench_search.py share: runs, means, pictures, provenance."""
 
+import json
+import multiprocessing
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 from scipy import stats
 
+from zoo.files import write_json
+
 mpl.use("agg")
+
+
+class Kept:
+    """A task's outcome from its file in a folder, or run now and written there.
+
+    So a comparison that was ended goes on where it stopped. Without a folder nothing
+    is kept.
+    """
+
+    def __init__(self, run: Callable[[tuple], object], folder: str | None):
+        self.run, self.folder = run, folder
+
+    def __call__(self, task: tuple) -> object:
+        if self.folder is None:
+            return self.run(task)
+        name = "-".join(str(part).replace(" ", "_") for part in task)
+        path = Path(self.folder) / f"{name}.json"
+        if not path.exists():
+            outcome = self.run(task)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, outcome)
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def run_all(run: Callable[[tuple], object], tasks: list[tuple], arguments) -> list:
+    """What each task gave, in their order, in processes of their own."""
+    context = multiprocessing.get_context("spawn")
+    # A process that trains keeps some megabytes of each network.
+    with context.Pool(arguments.processes, maxtasksperchild=2) as pool:
+        return pool.map(Kept(run, arguments.keep), tasks, chunksize=1)
 
 
 def interval(values: np.ndarray) -> np.ndarray:

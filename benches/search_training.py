@@ -1,13 +1,12 @@
 """Part b of bench_search.py: searches that really train, on moving shapes."""
 
-import multiprocessing
 import os
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from search_results import compared, draw, provenance, shown, table
+from search_results import compared, draw, provenance, run_all, shown, table
 
 from search.selection import Annealed
 from search.spaces.tiny_video import TinyVideoSpace
@@ -138,11 +137,11 @@ def run(task: tuple[str, int, int, int]) -> dict:
         f"{method}, seed {seed}: {max(fitness):.3f}, test {test:.3f}, {seconds:.0f} s"
     )
     return {
-        "curve": np.maximum.accumulate(fitness),
+        "curve": np.maximum.accumulate(fitness).tolist(),
         "test": test,
         "seconds": seconds / trials,
-        "inherited": np.mean(inherited) if inherited else 0.0,
-        "trained": np.mean([_trained(record, METHODS[method]) for record in records]),
+        "inherited": float(np.mean(inherited)) if inherited else 0.0,
+        "trained": sum(_trained(r, METHODS[method]) for r in records) / len(records),
     }
 
 
@@ -181,10 +180,7 @@ def compare_training(arguments) -> None:
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     seeds, sizes = range(arguments.seeds), (arguments.trials, arguments.steps)
     tasks = [(method, seed, *sizes) for seed in seeds for method in METHODS]
-    context = multiprocessing.get_context("spawn")
-    # A process keeps some megabytes of each network.
-    with context.Pool(arguments.processes, maxtasksperchild=2) as pool:
-        found = pool.map(run, tasks, chunksize=1)
+    found = run_all(run, tasks, arguments)
     results = {m: found[i :: len(METHODS)] for i, m in enumerate(METHODS)}
     report(arguments, results)
 
