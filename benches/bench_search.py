@@ -5,6 +5,8 @@
 
     --space=evanet   Figures 7 and 8 of https://arxiv.org/abs/1811.10636: mutation
                      rates, 20 seeds in part a, and in part b ensembles of the best
+    --space=assemblenet   Figure 4 of https://arxiv.org/abs/1905.13209: evolution guided
+                     by connections, 20 seeds in part a (assemblenet_guided.py)
 
 Part a, a planted optimum: a network is drawn from the whole space, and the fitness of
 any other is how far their genes agree, so that an evaluation costs no training and the
@@ -20,16 +22,16 @@ import random
 import time
 from pathlib import Path
 
+import assemblenet_guided
 import evanet_training
 import numpy as np
 import pyglove as pg
 from search_results import compared, draw, provenance, run_all, shown, table
+from search_simulated import simulate
 from search_training import compare_training
 
-from search import journal
 from search.budget import Budget
 from search.evolution import Evolution
-from search.ledger import GENOTYPE, Ledger, trial_id
 from search.selection import Annealed, Constant, Tournament, drop_oldest, drop_worst
 from search.spaces.evanet import EvaNetSpace
 from search.spaces.tiny_video import TinyVideoSpace
@@ -150,18 +152,8 @@ def evolve(space, fitness, seed: int, evaluations: int, **strategies) -> list[fl
         seed=seed,
         **{"mutations": Constant(1), **strategies},
     )
-    ledger, values = Ledger(evolution.join), []
     initial = first_networks(space, seed)
-    start = {"version": journal.VERSION, "identity": {}, "space": []}
-    ledger.apply({"event": "search", "initial": initial, **start})
-    for index in range(evaluations):
-        genotype = evolution.propose(ledger).genotype
-        values.append(fitness(genotype))
-        event = {"trial": trial_id(index), "values": {GENOTYPE: genotype}}
-        ledger.apply({"event": "propose", **event})
-        event |= {"status": "completed", "fitness": values[-1], "details": {}}
-        ledger.apply({"event": "end", **event})
-    return values
+    return simulate(evolution, initial, lambda g: (fitness(g), {}), evaluations)
 
 
 def evolve_pyglove(space, fitness, seed: int, evaluations: int) -> list[float]:
@@ -256,22 +248,32 @@ def compare_analytic(arguments) -> None:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--part", choices=("a", "b"), default="a")
-    parser.add_argument("--space", choices=SPACES, default="tiny_video")
-    parser.add_argument("--seeds", type=int, help="10 (20 of evanet), 3 in part b")
-    parser.add_argument("--evaluations", type=int, default=1000, help="of part a")
+    parser.add_argument(
+        "--space", choices=sorted({s for s, _ in PARTS}), default="tiny_video"
+    )
+    parser.add_argument("--seeds", type=int, help="10 (else 20) in part a, 3 in part b")
+    parser.add_argument("--evaluations", type=int, help="of part a: 1000, or 220")
     parser.add_argument("--trials", type=int, default=24, help="of a search of part b")
     parser.add_argument("--steps", type=int, default=100, help="of a training")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--output", default="docs/results")
     parser.add_argument("--keep", help="folder of what is done, to go on after an end")
     arguments = parser.parse_args()
-    many = {"tiny_video": 10, "evanet": 20}[arguments.space]
-    train = {"tiny_video": compare_training, "evanet": evanet_training.compare}
-    parts = {"a": (compare_analytic, many), "b": (train[arguments.space], 3)}
-    compare, seeds = parts[arguments.part]
+    compare, seeds, evaluations = PARTS[arguments.space, arguments.part]
     arguments.seeds = arguments.seeds or seeds
+    arguments.evaluations = arguments.evaluations or evaluations
     compare(arguments)
 
+
+# What compares, and its seeds and evaluations where they are not given.
+PARTS = {
+    ("tiny_video", "a"): (compare_analytic, 10, 1000),
+    ("tiny_video", "b"): (compare_training, 3, None),
+    ("evanet", "a"): (compare_analytic, 20, 1000),
+    ("evanet", "b"): (evanet_training.compare, 3, None),
+    ("assemblenet", "a"): (assemblenet_guided.compare_analytic, 20, 220),
+    ("assemblenet", "b"): (assemblenet_guided.compare_training, 3, None),
+}
 
 if __name__ == "__main__":
     main()

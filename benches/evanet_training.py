@@ -127,7 +127,7 @@ def compare(arguments) -> None:
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     seeds, sizes = range(arguments.seeds), (arguments.trials, arguments.steps)
     tasks = [(method, seed, *sizes) for seed in seeds for method in METHODS]
-    found = run_all(run, tasks, arguments)
+    found = run_all(run, tasks, arguments, renewed=2)
     report(arguments, {m: found[i :: len(METHODS)] for i, m in enumerate(METHODS)})
 
 

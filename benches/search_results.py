@@ -39,11 +39,19 @@ class Kept:
         return json.loads(path.read_text(encoding="utf-8"))
 
 
-def run_all(run: Callable[[tuple], object], tasks: list[tuple], arguments) -> list:
-    """What each task gave, in their order, in processes of their own."""
+def run_all(
+    run: Callable[[tuple], object],
+    tasks: list[tuple],
+    arguments,
+    renewed: int | None = None,
+) -> list:
+    """What each task gave, in their order, in processes of their own.
+
+    A process that trains keeps some megabytes of each network: it is renewed after so
+    many tasks.
+    """
     context = multiprocessing.get_context("spawn")
-    # A process that trains keeps some megabytes of each network.
-    with context.Pool(arguments.processes, maxtasksperchild=2) as pool:
+    with context.Pool(arguments.processes, maxtasksperchild=renewed) as pool:
         return pool.map(Kept(run, arguments.keep), tasks, chunksize=1)
 
 
