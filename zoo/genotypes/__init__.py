@@ -17,6 +17,8 @@ from zoo.genotypes.found import (
     tiny_video,
 )
 from zoo.genotypes.inception import InceptionGenotype
+from zoo.genotypes.pseudo3d import Pseudo3DGenotype
+from zoo.genotypes.pvnas import PVNASGenotype
 from zoo.genotypes.resnet2plus1d import ResNet2Plus1DGenotype
 from zoo.genotypes.tiny_video import TinyVideoGenotype
 
@@ -28,6 +30,8 @@ FAMILIES: dict[str, type[Genotype]] = {
         AssembleNetGenotype,
         EvaNetGenotype,
         InceptionGenotype,
+        PVNASGenotype,
+        Pseudo3DGenotype,
         ResNet2Plus1DGenotype,
         TinyVideoGenotype,
     ]

@@ -75,6 +75,11 @@ class Tally:
         self.macs += kernel * output.size
         self.elements += output.size * (1 + norm + activate)
 
+    def norm(self, output: Features, affine: bool = True):
+        """A batch norm, with scale and shift or without."""
+        self.parameters += 2 * output.channels * affine
+        self.elements += output.size
+
     def output(self, output: Features):
         """A layer without weights: a pool, a sum, an activation."""
         self.elements += output.size
