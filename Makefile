@@ -2,6 +2,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# Tests run in this many processes, as most of their time is Python's.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=worksteal
 
 .PHONY: help setup check test test-jax test-slow bench demo
 help: ## list the targets
@@ -17,17 +20,17 @@ setup: .venv/.installed ## install everything into .venv
 check: setup ## lint, and the fast tests on TensorFlow: under a minute
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -m "not model and not jax and not slow and not gpu"
+	$(PYTEST) -m "not model and not jax and not slow and not gpu"
 
 test: check ## check, every named model, small runs end to end: under 15 minutes
-	$(BIN)/python -m pytest -m "model and not jax and not slow and not gpu"
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not model and not slow and not gpu" \
+	$(PYTEST) -m "model and not jax and not slow and not gpu"
+	KERAS_BACKEND=jax $(PYTEST) -m "not model and not slow and not gpu" \
 	    tests/zoo/layers tests/zoo/test_cost.py
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "model" \
+	KERAS_BACKEND=jax $(PYTEST) -m "model" \
 	    tests/zoo/models -k forward_pass
 
 test-jax: setup ## layers, models and search on JAX
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not slow and not gpu" \
+	KERAS_BACKEND=jax $(PYTEST) -m "not slow and not gpu" \
 	    tests/zoo tests/search
 
 test-slow: setup ## long runs and kills

@@ -37,7 +37,13 @@ setup(
     ],
     extras_require={
         "dev": [
-            *("pytest>=8", "ruff>=0.12", "pre-commit>=4", "psutil>=6"),
+            *(
+                "pytest>=8",
+                "pytest-xdist>=3.8",
+                "ruff>=0.12",
+                "pre-commit>=4",
+                "psutil>=6",
+            ),
             *JAX,
             *REPORT,
         ],

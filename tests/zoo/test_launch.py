@@ -373,11 +373,12 @@ def test_interrupted_run_goes_on_where_it_has_a_folder(tmp_path, monkeypatch):
     def interrupted(workdir=None):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(toy_job, "play", interrupted)
+    # A name of its own, as gin keeps the function by its name for later tests.
+    monkeypatch.setattr(toy_job, "interrupted", interrupted, raising=False)
     with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
-        launch.run("toy_job.play", [f"--workdir={tmp_path / 'a'}"])
+        launch.run("toy_job.interrupted", [f"--workdir={tmp_path / 'a'}"])
     with pytest.raises(KeyboardInterrupt, match=r"^$"):
-        launch.run("toy_job.play", [])
+        launch.run("toy_job.interrupted", [])
 
 
 @pytest.mark.parametrize("flag", ["--debug", "--debug=1", "--debug=True", "-debug"])
