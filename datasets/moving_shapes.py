@@ -3,6 +3,7 @@
 NumPy only, seeded, no download. It renders straight at the clip a model wants.
 """
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,6 +16,7 @@ from datasets.order import (
     check_request,
     check_split,
     draws,
+    halves,
     training_order,
 )
 
@@ -67,10 +69,22 @@ class MovingShapes:
         )
         self.noise = noise
         self.seed = seed
+        self._half: np.ndarray | None = None
+
+    def halves(self, seed: int) -> tuple["MovingShapes", "MovingShapes"]:
+        """Two sources, each with a half of the training videos, drawn by a seed."""
+        parts = []
+        for half in halves(self.size("train"), seed):
+            part = copy.copy(self)
+            part._half = half if self._half is None else self._half[half]
+            parts.append(part)
+        return tuple(parts)
 
     def size(self, split: str) -> int:
         """Number of videos in a split."""
         check_split(split)
+        if split == "train" and self._half is not None:
+            return len(self._half)
         each = self.videos_per_class
         return len(self.classes) * (each if split == "train" else max(1, each // 4))
 
@@ -126,6 +140,10 @@ class MovingShapes:
         """Name of a video."""
         return f"moving_shapes/{split}/{index:05d}"
 
+    def video(self, place: int) -> int:
+        """The training video at a place in the order that was not yet shuffled."""
+        return place if self._half is None else int(self._half[place])
+
     def _script(self, rng: np.random.Generator, index: int) -> list[np.ndarray]:
         """For each shape in the video, its actions in turn, as class numbers."""
         if self.task == "single":
@@ -180,6 +198,7 @@ class Batches:
 
     def _drawn(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         start = draws(self.seed, epoch, index).uniform(0, self.source.seconds)
+        index = self.source.video(index)
         return self.source.clip(self.clip_spec, self.split, index, start)
 
     def _evaluated(self, indices: range) -> tuple[np.ndarray, ...]:

@@ -62,6 +62,18 @@ def training_place(position: int, size: int, seed: int) -> tuple[int, int]:
     return epoch, int(epoch_order(size, seed, epoch)[place])
 
 
+def halves(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two halves of the training indices, drawn by the seed, each in rising order.
+
+    Where the size is odd the first is greater by one.
+    """
+    check(size >= 2, "train", "at least 2 videos, to be halved", size)
+    # Longer by one more than in `epoch_order`.
+    order = np.random.default_rng((seed, 0, 0, size, 2)).permutation(size)
+    middle = (size + 1) // 2
+    return np.sort(order[:middle]), np.sort(order[middle:])
+
+
 def training_order(size: int, seed: int, start: int = 0) -> Iterator[tuple[int, int]]:
     """Endless (epoch, index): each epoch holds every index once, shuffled anew.
 

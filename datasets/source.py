@@ -1,5 +1,6 @@
 """A clip source over an index of videos: what a folder and a table share."""
 
+import copy
 import logging
 import os
 import re
@@ -21,6 +22,7 @@ from datasets.order import (
     check_request,
     check_split,
     draws,
+    halves,
     training_place,
 )
 
@@ -79,6 +81,15 @@ class VideoSource:
         self.health = Health(index, max_bad_fraction)
         self._splits = index.splits
         self._cache = Cache(cache_bytes)
+
+    def halves(self, seed: int) -> tuple["VideoSource", "VideoSource"]:
+        """Two sources, each with a half of the training videos, drawn by a seed."""
+        parts, items = [], self._splits["train"]
+        for half in halves(len(items), seed):
+            part = copy.copy(self)
+            part._splits = {**self._splits, "train": [items[i] for i in half]}
+            parts.append(part)
+        return tuple(parts)
 
     def size(self, split: str) -> int:
         """Number of videos in a split, the broken ones included."""

@@ -1,5 +1,7 @@
 """A clip source of arrays, and a network that learns it, for tests of training."""
 
+import copy
+
 import keras
 import numpy as np
 from keras import layers
@@ -29,6 +31,17 @@ class ArrayClips:
         self.task, self.classes = task, classes
         self.sizes = {**SIZES, **(sizes or {})}
         self.asked = []
+        self.offset = 0  # Of a half, its first clip.
+
+    def halves(self, seed):
+        """Training clips with a low number, and those with a high one."""
+        parts, size = [], self.sizes["train"]
+        for low, high in ((0, size // 2), (size // 2, size)):
+            part = copy.copy(self)
+            part.sizes = {**self.sizes, "train": high - low}
+            part.offset = low
+            parts.append(part)
+        return tuple(parts)
 
     def size(self, split):
         return self.sizes[split]
@@ -58,7 +71,8 @@ class ArrayClips:
             return
         while True:
             drawn = np.arange(start * batch_size, (start + 1) * batch_size)
-            pairs = [((seed + i) % size, int(i) // size) for i in drawn]
+            places = [((seed + i) % size, int(i) // size) for i in drawn]
+            pairs = [(self.offset + i, epoch) for i, epoch in places]
             yield self._stack(spec, split, pairs)
             start += 1
 

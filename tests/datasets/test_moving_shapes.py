@@ -51,6 +51,19 @@ def test_epochs_and_seeds_show_other_moments():
     assert len(set(means)) == 4
 
 
+def test_halves_share_no_video_and_both_have_all_others():
+    source = MovingShapes(videos_per_class=1)
+    whole = {i: source.clip(SPEC, "train", i, 0.0)[1] for i in range(12)}
+    parts = source.halves(seed=3)
+    videos = [[part.video(place) for place in range(6)] for part in parts]
+    assert sorted([*videos[0], *videos[1]]) == list(range(12))
+    for part, half in zip(parts, videos, strict=True):
+        assert (part.size("train"), part.size("validation")) == (6, 12)
+        [(_, labels)] = take(1, "train", 6, source=part)
+        assert sorted(labels) == sorted(whole[i] for i in half)
+    assert source.size("train") == 12
+
+
 def test_splits_and_seeds_differ():
     clips = [MovingShapes().clip(SPEC, split, 0)[0] for split in ("train", "test")]
     clips.append(MovingShapes(seed=1).clip(SPEC, "train", 0)[0])

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from datasets.order import check, check_request, draws, training_order
+from datasets.order import check, check_request, draws, halves, training_order
 
 
 def first(count, *args):
@@ -45,3 +45,19 @@ def test_a_mistake_has_one_form():
     check(True, "size", "even", 3)
     with pytest.raises(ValueError, match=r"^`size` must be even\. Got: '3'$"):
         check(False, "size", "even", "3")
+
+
+@pytest.mark.parametrize("size", [2, 7, 12])
+def test_halves_are_drawn_by_the_seed_and_hold_every_index_once(size):
+    first, second = halves(size, seed=0)
+    assert len(first) - len(second) == size % 2
+    assert sorted([*first, *second]) == list(range(size))
+    again = halves(size, seed=0)
+    assert [list(half) for half in again] == [list(first), list(second)]
+    others = {tuple(halves(12, seed)[0]) for seed in range(5)}
+    assert len(others) == 5
+
+
+def test_one_video_has_no_halves():
+    with pytest.raises(ValueError, match="`train` must be at least 2 videos"):
+        halves(1, seed=0)

@@ -80,6 +80,19 @@ def test_resume_skips_exactly_and_reads_nothing_before(root, monkeypatch):
     assert min(read) == 12
 
 
+def test_halves_share_no_video_and_both_have_all_others(root):
+    source = VideoFolder(root, flip=False)
+    parts = source.halves(seed=0)
+    keys = [[item.key for item in part.items("train")] for part in parts]
+    whole = [item.key for item in source.items("train")]
+    assert sorted([*keys[0], *keys[1]]) == sorted(whole)
+    assert [part.size("train") for part in parts] == [4, 4]
+    assert [part.size("validation") for part in parts] == [6, 6]
+    again = [[i.key for i in part.items("train")] for part in source.halves(seed=0)]
+    assert again == keys
+    assert source.size("train") == 8
+
+
 def test_seeds_differ(root):
     source = VideoFolder(root)
     first, second = (take(source.batches(SPEC, "train", 8, seed=s), 1) for s in (0, 1))
