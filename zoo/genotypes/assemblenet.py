@@ -5,6 +5,9 @@ levels 1 to 4. An edge goes from a lower to a strictly higher level and may carr
 weight that training gave it. Where the paper and the released code (google-research,
 assemblenet, commit 0c1bbe5f) differ, the code is followed, whose forward pass the
 networks equal; its asn101 is narrower than the paper's text says.
+
+The lite form is AssembleNet++'s (https://arxiv.org/abs/2008.08072) for small memory:
+inverted bottlenecks with 3x3x3 convolutions, lighter stems, a wider head.
 """
 
 from collections.abc import Iterator
@@ -43,9 +46,9 @@ class Node:
     """A source or a block of the graph."""
 
     kind: str  # "rgb", "flow", "object" or "block".
-    channels: int  # A block puts out four times as many, a source these.
+    channels: int  # A block puts out four times as many, a source or lite block these.
     level: int = 0  # 0 for sources, 1 to 4 for blocks.
-    dilation: int = 1  # Of the convolutions over time; flow and objects have none.
+    dilation: int = 1  # Of the convolutions over time; of flow and objects none is.
     stride: int = 1  # 1 or 2: over space, in the block's first module.
     inputs: tuple[int, ...] = ()  # Indices of the nodes that it reads.
     weights: tuple[float, ...] = ()  # Learned gate of each input, 0 to 1; or none.
@@ -75,11 +78,6 @@ class Node:
         inside = all(0 < weight < 1 for weight in self.weights)
         check(inside, "weights", "between 0 and 1", self.weights)
 
-    @property
-    def output_channels(self) -> int:
-        """Channels that leave the node."""
-        return self.channels * (4 if self.kind == "block" else 1)
-
 
 @dataclass(frozen=True)
 class AssembleNetGenotype(Genotype):
@@ -97,6 +95,7 @@ class AssembleNetGenotype(Genotype):
     modules: tuple[int, ...] = DEPTHS[50]  # Of a block at each level.
     inner: tuple[int, ...] = INNER  # Channels of their 3x3 convolutions.
     attention: str = "none"  # Or "self" or "peer".
+    lite: bool = False  # With the stems, modules and head of AssembleNet++ lite.
 
     def __post_init__(self):
         check_fields(self)
@@ -114,6 +113,9 @@ class AssembleNetGenotype(Genotype):
         widths = {node.channels for node in self.nodes if node.kind == "object"}
         rule = "with one number of channels for all sources of objects"
         check(len(widths) < 2, "nodes", rule, sorted(widths))
+        # The released code has none either.
+        rule = "without objects where `lite` is set"
+        check(not (self.lite and widths), "nodes", rule, self.kinds)
         check(LEVELS in levels, "nodes", f"with a block of level {LEVELS}", levels)
         for index, node in enumerate(self.nodes):
             rule = f"of nodes at a lower level than node {index}, which is at "

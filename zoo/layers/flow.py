@@ -311,13 +311,14 @@ def _check_positive(**values: float) -> None:
 FLOWS = {"tvl1": TVL1Flow, "representation": RepresentationFlow}
 
 
-def flow_of(clip, kind: str):
+def flow_of(clip, kind: str, **options):
     """The flow of a clip within a network, by the layer `flow`.
 
     Args:
         clip: RGB in [0, 1] of (batch, time, height, width, 3).
         kind: "tvl1" or "representation".
+        **options: Of its layer.
     """
     if kind not in FLOWS:
         raise ValueError(f"`flow` must be one of {[*FLOWS]}. Got: {kind!r}")
-    return FLOWS[kind](dtype="float32", name="flow")(clip)
+    return FLOWS[kind](dtype="float32", name="flow", **options)(clip)

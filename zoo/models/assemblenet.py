@@ -15,9 +15,12 @@ from zoo.layers.flow import flow_of
 from zoo.layers.fusion import GatedSum
 from zoo.layers.head import VideoHead
 from zoo.layers.normalization import BatchNorm
+from zoo.layers.objects import ObjectPool
 from zoo.layers.pooling import SpatialAveragePool, SpatialMaxPool
 
 FLOWS = ("representation", "tvl1", "input")
+OBJECTS = ("maps", "channels")
+LITE_ITERATIONS = 20  # Of the representation flow.
 EDGES = ("found", "frozen", "new")
 
 
@@ -30,6 +33,7 @@ def build(
     edges: str = "found",
     pooling: str = "average",
     dropout: float = 0.0,
+    objects: str = "maps",
 ) -> keras.Model:
     """Builds a network of a graph.
 
@@ -53,12 +57,17 @@ def build(
         pooling: How the classifier joins frames: the paper has "average" for Moments in
             Time and "max" for Charades; see `VideoHead`.
         dropout: Before the classifier; the paper has none.
+        objects: What the input of object sources holds: "maps", the number of each
+            pixel's class, of which any beyond the source's channels is none; or
+            "channels", one for each class, as in the released code: a gigabyte for
+            32 frames of 224x224 pixels and 151 classes.
 
     Returns:
         Model from `clip`, RGB in [0, 1] of (batch, frames, height, width, 3), to logits
         (batch, num_classes), or without the top to what is classified: the features of
-        the last level, averaged over space if it has several nodes. Inputs `flow` of 2
-        channels and `objects`, a channel for each class, come after `clip` where the
+        the last level, averaged over space if it has several nodes, in the lite form
+        after its two convolutions. Inputs `flow` of 2 channels and `objects`, of
+        (batch, frames, height, width) where they are maps, come after `clip` where the
         graph has such sources; what nothing reads is no input. Each node's output is
         an endpoint: `node0`, `node1`, ...
 
@@ -67,15 +76,19 @@ def build(
     """
     check(flow in FLOWS, "flow", f"one of {FLOWS}", flow)
     check(edges in EDGES, "edges", f"one of {EDGES}", edges)
+    check(objects in OBJECTS, "objects", f"one of {OBJECTS}", objects)
     input_shape = tuple(input_shape or genotype.clip_spec.shape)
     plan = genotype.plan(input_shape)
-    inputs = _inputs(genotype, input_shape, flow)
+    inputs = _inputs(genotype, input_shape, flow, objects)
     sources = {"rgb": inputs.get("clip"), "object": inputs.get("objects")}
     if "flow" in genotype.kinds:
-        known = inputs.get("flow")
-        sources["flow"] = flow_of(inputs["clip"], flow) if known is None else known
+        sources["flow"] = inputs.get("flow")
+        if sources["flow"] is None:
+            sources["flow"] = _flow(genotype, inputs["clip"], flow)
     outputs = _nodes(plan, sources, edges)
     x = _joined([outputs[top.name] for top in plan.tops])
+    for layer in plan.head:
+        x = _layer(x, layer)
     if include_top:
         head = VideoHead(num_classes, pooling, dropout, dtype="float32", name="head")
         x = head(x)
@@ -98,17 +111,26 @@ def feedback(genotype: AssembleNetGenotype, model: keras.Model) -> dict[str, flo
     return gates
 
 
-def _inputs(genotype: AssembleNetGenotype, shape: tuple, flow: str) -> dict:
+def _inputs(
+    genotype: AssembleNetGenotype, shape: tuple, flow: str, objects: str
+) -> dict:
     """The model's inputs by name."""
     inputs, given = {}, flow == "input" and "flow" in genotype.kinds
     if "rgb" in genotype.kinds or not given:
         inputs["clip"] = keras.Input(shape, name="clip")
     if given:
         inputs["flow"] = keras.Input((*shape[:3], 2), name="flow")
-    if "object" in genotype.kinds:
+    if "object" in genotype.kinds and objects == "maps":
+        inputs["objects"] = keras.Input(shape[:3], dtype="uint8", name="objects")
+    elif "object" in genotype.kinds:
         classes = {node.channels for node in genotype.nodes if node.kind == "object"}
         inputs["objects"] = keras.Input((*shape[:3], *classes), name="objects")
     return inputs
+
+
+def _flow(genotype: AssembleNetGenotype, clip, kind: str):
+    short = genotype.lite and kind == "representation"
+    return flow_of(clip, kind, **({"iterations": LITE_ITERATIONS} if short else {}))
 
 
 def _nodes(plan: Plan, sources: dict, edges: str) -> dict:
@@ -123,13 +145,20 @@ def _nodes(plan: Plan, sources: dict, edges: str) -> dict:
             for module in part.modules:
                 x = _module(x, module)
         else:
-            x = sources[part.node.kind]
-            for layer in part.stem:
-                x = _layer(x, layer)
+            x = _stem(sources[part.node.kind], part)
         outputs[part.name] = x
         if part.name in peers:
             means[part.name] = _mean(x, f"{part.name}_mean")
     return outputs
+
+
+def _stem(x, part: Part):
+    if part.node.kind == "object" and len(x.shape) == 4:
+        size = part.stem[0].size
+        return ObjectPool(part.output.channels, size, name=part.name)(x)
+    for layer in part.stem:
+        x = _layer(x, layer)
+    return x
 
 
 def _fused(tensors: list, peers: list, part: Part, edges: str):
@@ -198,16 +227,11 @@ def _conv(layer: Layer) -> keras.layers.Layer:
             **options,
         )
     start = keras.initializers.VarianceScaling(1.0, "fan_in", "truncated_normal")
-    # What strides is padded already.
-    padding = "valid" if layer.stride > 1 else "same"
-    return SpatialConv(
-        filters,
-        layer.size,
-        layer.stride,
-        padding=padding,
-        kernel_initializer=start,
-        **options,
-    )
+    options |= {"padding": layer.padding, "kernel_initializer": start}
+    if layer.kind == "space_time":
+        dilation = (layer.dilation, 1, 1)
+        return layers.Conv3D(filters, layer.size, dilation_rate=dilation, **options)
+    return SpatialConv(filters, layer.size, layer.stride, **options)
 
 
 def _joined(tensors: list):

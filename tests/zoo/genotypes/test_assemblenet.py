@@ -60,6 +60,8 @@ GMACS = {
         (128, 256): 2075.14,
     },
 }
+# Of AssembleNet++ lite by level: channels within a module, that leave it, modules.
+LITE = ((27, 12, 3), (54, 24, 5), (152, 68, 11), (432, 192, 7))
 RGB, FLOW = Node("rgb", 4, dilation=2), Node("flow", 4)
 NODES = (
     RGB,
@@ -131,6 +133,54 @@ def test_the_graph_of_101_layers_is_narrower():
     ]
     for a, b in pairs:
         assert dataclasses.replace(a, channels=b.channels) == b
+
+
+def lite_block(width, inner, output, modules):
+    """Weights of a block's modules, with two of a norm for each channel."""
+    first = width * inner + 9 * inner**2 + 3 * inner**2 + inner * output
+    first += width * output + 2 * (3 * inner + 2 * output)
+    other = 2 * output * inner + 27 * inner**2 + 2 * (2 * inner + output)
+    return first + (modules - 1) * other
+
+
+def lite_fusion(inputs, peers):
+    """Weights before a block: attention, gates and projections."""
+    widest, width = max(inputs), max(peers)
+    attention = sum((peer + 1) * width for peer in peers)
+    attention += sum((width + 1) * x + len(peers) for x in inputs)
+    return attention + len(inputs) + sum(x * widest for x in {*inputs} - {widest})
+
+
+def test_parameters_of_the_lite_form():
+    stems = sum(9 * c * 24 + 3 * 24 * 24 + 2 * 2 * 24 for c in (3, 2))
+    one, two, three = [24] * 2, [12] * 2, [24] * 4
+    below = [one, one + two, one + two + three, one + two + three + [68] * 2]
+    read = [*below[:3], below[3][2:]]
+    total = stems + 192 * 432 + 432 * 2048 + 2 * (432 + 2048)
+    for nodes, level, inputs, peers in zip(
+        (2, 4, 2, 1), LITE, read, below, strict=True
+    ):
+        total += nodes * (lite_fusion(inputs, peers) + lite_block(max(inputs), *level))
+    lite = PLUS["assemblenet_plus_lite"]
+    for classes in CLASSES:
+        assert lite.cost(classes).parameters == total + 2049 * classes
+
+
+def test_the_lite_form_strides_at_every_level():
+    plan = PLUS["assemblenet_plus_lite"].plan()
+    sides = [part.output.height for part in plan.parts]
+    assert sides == [112, 112, 56, 56, *[28] * 4, 14, 14, 7]
+    assert [layer.kind for layer in plan.parts[0].stem] == ["space", "time"]
+    first, second, *_ = plan.parts[3].modules
+    kinds = [[layer.kind for layer in module.layers] for module in (first, second)]
+    assert kinds == [
+        ["space", "space", "time", "space"],
+        ["space", "space_time", "space"],
+    ]
+    assert [first.layers[2].dilation, second.layers[1].dilation] == [4, 4]
+    assert [len(module.shortcut) for module in (first, second)] == [1, 0]
+    assert [layer.output.channels for layer in plan.head] == [432, 2048]
+    assert plan.joined.channels == 192
 
 
 def test_depths_are_those_that_the_paper_counts():
@@ -245,6 +295,7 @@ def test_a_clip_of_one_frame_has_no_flow():
 
 
 def test_is_its_own_json():
+    assert len(PLUS) == 3
     for genotype in (*FOUND.values(), *PLUS.values(), network(modules=(1, 2, 3, 4))):
         assert from_json(genotype.to_json()) == genotype
 
@@ -332,6 +383,11 @@ def test_the_json_is_readable():
         (lambda: network(modules=(3, 4, 6, 0)), "`modules` must be a whole number"),
         (lambda: network(attention="channel"), "`attention` must be one of"),
         (lambda: network(attention=None), "`attention` must be of type str"),
+        (lambda: network(lite=1), "`lite` must be of type bool"),
+        (
+            lambda: network(RGB, Node("object", 4), *NODES[2:], lite=True),
+            "`nodes` must be without objects where `lite` is set",
+        ),
         (lambda: network(inner=(4,) * 5), "`inner` must be 4, one a level"),
         (lambda: network(inner=(4, 4, 4, 0)), "`inner` must be a whole number"),
         (lambda: network(inner=(4, 4, 4, 0.5)), "`inner` must be of type"),

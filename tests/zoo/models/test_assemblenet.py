@@ -24,6 +24,7 @@ PARAMETERS = {
     "assemblenet50": 37_273_903,
     "assemblenet101": 53_309_487,
     "assemblenet_plus50": 48_427_136,
+    "assemblenet_plus_lite": 50_415_543,
     "assemblenet50_peer": 44_562_189 + 182 * 2049,  # As with 157 classes.
     "two_stream_late_fusion": 55_658_003,
     "two_stream_late_fusion_256": 36_154_899,
@@ -43,6 +44,15 @@ NODES = (
     block(4, (4, 1), 2, weights=(0.6, 0.3)),
 )
 TINY = AssembleNetGenotype(NODES, **THIN)
+STRIDES = (1, 1, 2, 2, 1, 2)  # Of the nodes of the lite form.
+LITE = AssembleNetGenotype(
+    tuple(
+        dataclasses.replace(node, stride=stride)
+        for node, stride in zip(NODES, STRIDES, strict=True)
+    ),
+    lite=True,
+    **THIN,
+)
 RGB = AssembleNetGenotype((NODES[0], Node("rgb", 3), *NODES[2:]), **THIN)
 
 
@@ -338,7 +348,8 @@ def test_without_flow_a_clip_may_be_one_frame():
     [
         ({"flow": "farneback"}, "`flow` must be one of"),
         ({"edges": "old"}, "`edges` must be one of"),
-        ({"objects": 3}, "`options` must be some of"),
+        ({"objects": 3}, "`objects` must be one of"),
+        ({"classes": 3}, "`options` must be some of"),
     ],
 )
 def test_refuses_unknown_options(options, message):
@@ -374,10 +385,71 @@ def test_reads_objects_too():
     model = outline(genotype, (4, 32, 32, 3))
     assert [tuple(x.shape[1:]) for x in model.inputs] == [
         (4, 32, 32, 3),
-        (4, 32, 32, 151),
+        (4, 32, 32),
     ]
-    given = outline(genotype, (4, 32, 32, 3), flow="input")
+    assert model.inputs[1].dtype == "uint8"
+    given = outline(genotype, (4, 32, 32, 3), flow="input", objects="channels")
     assert [x.name for x in given.inputs] == ["clip", "flow", "objects"]
+    assert tuple(given.inputs[2].shape[1:]) == (4, 32, 32, 151)
+
+
+@pytest.mark.model
+def test_maps_of_objects_say_what_channels_do():
+    nodes = (NODES[0], Node("object", 5), *NODES[2:])
+    genotype = AssembleNetGenotype(nodes, **THIN)
+    shape = (3, 18, 13, 3)  # Not of whole squares.
+    clip, maps = known_clip((2, *shape)), np.arange(2 * 3 * 18 * 13) % 7
+    maps = maps.reshape(2, *shape[:3]).astype("uint8")
+    channels = np.eye(7, dtype="float32")[maps][..., :5]
+    outputs = []
+    for objects, given in {"maps": maps, "channels": channels}.items():
+        model = build(genotype, shape, objects=objects)
+        assert cost.count(model) == genotype.cost(5, shape)
+        fill(model)
+        outputs.append(values(model([clip, given])))
+    np.testing.assert_allclose(*outputs, rtol=1e-5, atol=1e-6)
+    assert np.abs(values(model([clip, 0 * channels])) - outputs[1]).max() > 1e-3
+
+
+@pytest.mark.model
+def test_the_lite_form_costs_what_it_costs_on_paper():
+    nodes = (*LITE.nodes, dataclasses.replace(LITE.nodes[-1], channels=3))
+    two = dataclasses.replace(LITE, nodes=nodes, attention="peer")
+    for genotype in (LITE, two):
+        for shape in ((2, 19, 24, 3), (3, 32, 17, 3)):
+            model = outline(genotype, shape)
+            assert cost.count(model) == genotype.cost(5, shape)
+
+
+@pytest.mark.model
+def test_layers_of_the_lite_form():
+    model = outline(LITE, (3, 19, 24, 3), flow="representation", include_top=False)
+    assert model.get_layer("flow").iterations == 20
+    assert model.output_shape == (None, 3, 2, 2, 2048)
+    space, time = (model.get_layer(f"node0_{part}") for part in ("conv", "time"))
+    assert (space.kernel.shape, space.padding) == ((3, 3, 3, 4), "same")
+    assert space.output.shape[1:] == (3, 10, 12, 4)
+    assert time.kernel.shape[0] == 3
+    assert time.dilation_rate[0] == 2
+    both = model.get_layer("node2_module1_conv")
+    assert both.kernel.shape == (3, 3, 3, 3, 3)
+    assert both.dilation_rate == (2, 1, 1)
+    names = [layer.name for layer in model.layers]
+    assert "node2_module0_conv" not in names  # Strides, so space and time are apart.
+    assert "node4_module0_conv" in names
+    assert model.get_layer("node2").output.shape[1:] == (3, 5, 6, 2)
+
+
+@pytest.mark.model
+def test_every_weight_of_the_lite_form_trains():
+    nodes = (LITE.nodes[0], Node("rgb", 3), *LITE.nodes[2:])
+    model = build(dataclasses.replace(LITE, nodes=nodes))
+    fill(model)
+    before = [values(weight) for weight in model.trainable_weights]
+    model.compile("sgd", "mse")
+    model.train_on_batch(smooth_clip((2, *SHAPE)), np.ones((2, 5)))
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        assert np.abs(values(weight) - old).max() > 0, weight.path
 
 
 @pytest.mark.model
@@ -433,6 +505,7 @@ def test_every_weight_trains():
         dataclasses.replace(TINY, inner=(3, 3, 4, 5)),
         dataclasses.replace(TINY, attention="self"),
         dataclasses.replace(TINY, attention="peer"),
+        dataclasses.replace(TINY, lite=True),
     ],
 )
 def test_every_gene_is_read(genotype, genes_config):

@@ -7,15 +7,24 @@ than the widest input, objects aside, are projected to that; and all are added. 
 takes `(size + 1) // smallest` for the side of a square, which misses some sizes where
 nodes are more than one stride apart. Here it is the ratio of their strides, which
 equals the code's in the published networks and never misses.
+
+The lite form's convolutions that stride have TensorFlow's padding, those of the others
+as many zeros on each side. Its code takes the width of a picture for the channels that
+sums are projected to; here it is the widest input's, as in the other networks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from zoo.genotypes.base import check
+from zoo.genotypes.plans.assemblenet_modules import (
+    bottleneck,
+    inverted,
+    same_strided,
+)
 from zoo.genotypes.plans.residual import Layer, Module, conv, pool, strided
 from zoo.genotypes.tally import Features, Tally
 
@@ -24,6 +33,8 @@ if TYPE_CHECKING:  # The genotype unfolds itself with this file.
 
 LEVELS = 4
 STEM_STRIDE = 4  # Of RGB and flow: a convolution and a pool; of objects: one pool.
+LITE_STEM_STRIDE = 2  # A convolution alone.
+LITE_HEAD = (432, 2048)  # Channels of the 1x1x1 convolutions before the classifier.
 
 
 @dataclass(frozen=True)
@@ -162,8 +173,22 @@ class Plan:
         return [part for part in self.parts if attend and part.node.level < level]
 
     @cached_property
+    def head(self) -> tuple[Layer, ...]:
+        """Convolutions between the nodes of the last level and the classifier."""
+        shape, layers = self.joined, []
+        for index, channels in enumerate(LITE_HEAD if self.genotype.lite else ()):
+            layers.append(conv("space", f"top_expand{index}", shape, channels, 1))
+            shape = layers[-1].output
+        return tuple(layers)
+
+    @property
     def output(self) -> Features:
-        """Shape that is classified, its places averaged over space."""
+        """Shape that is classified."""
+        return self.head[-1].output if self.head else self.joined
+
+    @cached_property
+    def joined(self) -> Features:
+        """Shape of the last level; the places of several nodes are averaged."""
         shapes = [top.output for top in self.tops]
         if len(shapes) == 1:
             return shapes[0]
@@ -184,10 +209,14 @@ class Plan:
         if len(self.tops) > 1:
             for top in self.tops:
                 tally.elements += top.output.frames * top.output.channels
-            tally.output(self.output)
+            tally.output(self.joined)
+        for layer in self.head:
+            layer.tally(tally)
 
     def _source(self, index: int, node: Node) -> Part:
         name, filters = f"node{index}", node.channels
+        if self.genotype.lite:
+            return self._lite_source(name, node)
         if node.kind == "object":
             shape = self.clip.with_channels(filters)
             layers = [pool(name, shape, STEM_STRIDE, STEM_STRIDE)]
@@ -202,6 +231,15 @@ class Plan:
             layers.append(conv("time", time, before, filters, 5, node.dilation))
             layers.append(pool(name, before, 3, 2))
         return Part(node, name, STEM_STRIDE, layers[-1].output, stem=tuple(layers))
+
+    def _lite_source(self, name: str, node: Node) -> Part:
+        clip = self.clip if node.kind == "rgb" else self.clip.with_channels(2)
+        space = conv("space", f"{name}_conv", clip, node.channels, 3)
+        space = same_strided(space, LITE_STEM_STRIDE)
+        shape, dilation = space.output, node.dilation
+        time = conv("time", f"{name}_time", shape, node.channels, 3, dilation)
+        time = replace(time, activation=name)
+        return Part(node, name, LITE_STEM_STRIDE, time.output, stem=(space, time))
 
     def _block(self, index: int, node: Node) -> Part:
         name = f"node{index}"
@@ -220,7 +258,8 @@ class Plan:
         for position in range(count):
             last = position == count - 1
             inner = self.genotype.inner[node.level - 1]
-            module = _module(name, position, shape, node, inner, last)
+            unfolded = inverted if self.genotype.lite else bottleneck
+            module = unfolded(name, position, shape, node, inner, last)
             modules.append(module)
             shape = module.output
         return Part(node, name, stride, shape, (), attention, fusion, tuple(modules))
@@ -249,28 +288,6 @@ def _fused(name: str, inputs: list[Part]) -> Fusion:
             Group(tuple(positions), shape, projection if width != widest else None)
         )
     return Fusion(tuple(pools), tuple(groups), output)
-
-
-def _module(
-    name: str, position: int, shape: Features, node: Node, inner: int, last: bool
-) -> Module:
-    """A module: a 2D one, or every second time one over space and time."""
-    stride = node.stride if position == 0 else 1
-    place, channels = f"{name}_module{position}", node.channels
-    if position % 2 == 0:
-        first = conv("space", f"{place}_reduce", shape, channels, 1)
-    else:
-        first = conv("time", f"{place}_time", shape, channels, 3, node.dilation)
-    space = strided("space", f"{place}_space", first.output, inner, 3, stride)
-    before = space[-1].output
-    output = before.with_channels(4 * channels)
-    expand = Layer("space", f"{place}_expand", before, output, 1, norm="zero")
-    layers, shortcut = (first, *space, expand), ()
-    if position == 0:
-        around = f"{place}_shortcut"
-        shortcut = (Layer("space", around, shape, output, 1, stride, norm="plain"),)
-    activation = name if last else f"{place}_output"
-    return Module(layers, shortcut, f"{place}_add", activation)
 
 
 def _tally_dense(tally: Tally, frames: int, fan_in: int, fan_out: int) -> None:

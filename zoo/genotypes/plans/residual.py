@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from zoo.genotypes.tally import Features, Tally
 
-CONVOLUTIONS = ("space", "time")
+CONVOLUTIONS = ("space", "time", "space_time")
 
 
 @dataclass(frozen=True)
@@ -14,9 +14,9 @@ class Layer:
     """One layer.
 
     Args:
-        kind: "space" or "time" for convolutions, "pool" for a maximum pool over space,
-            "pad" or "pad_time" for zeros around each frame or around the clip, "frames"
-            for every so many frames.
+        kind: "space", "time" or "space_time" for convolutions, "pool" for a maximum
+            pool over space, "pad" or "pad_time" for zeros around each frame or around
+            the clip, "frames" for every so many frames.
         name: Of the layer.
         input: Shape that it reads.
         output: Shape that it puts out.
@@ -38,13 +38,19 @@ class Layer:
     norm: str = ""
     activation: str = ""
 
+    @property
+    def padding(self) -> str:
+        """Of a convolution over space: "valid" where the zeros are a layer before."""
+        plain = self.input.strided(size=self.stride)
+        return "same" if plain.height == self.output.height else "valid"
+
     def tally(self, tally: Tally) -> None:
         """Adds what the layer costs, and what follows it."""
         if self.kind not in CONVOLUTIONS:
             tally.output(self.output)
             return
-        size = self.size**2 if self.kind == "space" else self.size
-        kernel = size * self.input.channels
+        axes = {"time": 1, "space": 2, "space_time": 3}[self.kind]
+        kernel = self.size**axes * self.input.channels
         norm, activate = bool(self.norm), bool(self.activation)
         tally.conv(self.output, kernel, activate, norm=norm)
 
