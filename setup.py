@@ -49,7 +49,11 @@ setup(
         ],
         "jax": JAX,
         "report": REPORT,
-        "bench": ["pyglove>=0.4.5", "scipy>=1.14"],
+        "bench": [
+            "opencv-contrib-python-headless>=4.9",
+            "pyglove>=0.4.5",
+            "scipy>=1.14",
+        ],
         "gpu": ["tensorflow[and-cuda]>=2.20"],
     },
 )
