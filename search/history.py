@@ -6,7 +6,7 @@ import heapq
 import io
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,6 +107,7 @@ class HistoryFiles:
         records: Of the trials that ended before; the files are written anew from them,
             as a process may have died between a trial's end and its line.
         archive: Keeps the Pareto front; None where there is one objective.
+        choose: Of records, those that are best, the very best first.
     """
 
     def __init__(
@@ -114,14 +115,16 @@ class HistoryFiles:
         workdir: Path,
         records: Sequence[Record] = (),
         archive: "Archive | None" = None,
+        choose: Callable[[Iterable[Record]], list[Record]] = best,
     ):
         self.workdir = Path(workdir)
         self.archive = archive
+        self.choose = choose
         self.best: Record | None = None
         header = dict(zip(COLUMNS, COLUMNS, strict=True))
         lines = _lines([header, *(record.row() for record in records)])
         write_text(self.workdir / "history.csv", lines)
-        for record in best(records):
+        for record in choose(records):
             self._keep(record)
         self._keep_front()
 
@@ -130,7 +133,7 @@ class HistoryFiles:
         path = self.workdir / "history.csv"
         with path.open("a", encoding="utf-8", newline="") as file:
             file.write(_lines([record.row()]))
-        if best([r for r in (self.best, record) if r]) == [record]:
+        if self.choose([r for r in (self.best, record) if r]) == [record]:
             self._keep(record)
         if self.archive and record in self.archive.records:
             self._keep_front()
