@@ -13,17 +13,34 @@ from zoo.genotypes import (
     EvaNetGenotype,
     Genotype,
     InceptionGenotype,
+    Pseudo3DGenotype,
+    PVNASGenotype,
     ResNet2Plus1DGenotype,
     TinyVideoGenotype,
 )
-from zoo.models import assemblenet, evanet, inception, resnet2plus1d, tiny_video
+from zoo.models import (
+    assemblenet,
+    evanet,
+    inception,
+    pseudo3d,
+    pvnas,
+    resnet2plus1d,
+    tiny_video,
+)
 
 BUILDERS: dict[type[Genotype], Callable[..., keras.Model]] = {
     AssembleNetGenotype: assemblenet.build,
     EvaNetGenotype: evanet.build,
     InceptionGenotype: inception.build,
+    PVNASGenotype: pvnas.build,
+    Pseudo3DGenotype: pseudo3d.build,
     ResNet2Plus1DGenotype: resnet2plus1d.build,
     TinyVideoGenotype: tiny_video.build,
+}
+# Networks that hold all of a family's, for searches by gradients.
+SUPERNETS: dict[type[Genotype], Callable[..., keras.Model]] = {
+    PVNASGenotype: pvnas.supernet,
+    Pseudo3DGenotype: pseudo3d.supernet,
 }
 # What training taught about a genotype's parts: from it and the trained network, a
 # number by part, such as the gates of edges. A family without such parts has no entry.
@@ -70,6 +87,30 @@ def build(
 
         load(model, weights)
     return model
+
+
+def supernet(
+    genotype: Genotype,
+    input_shape: tuple[int, int, int, int] | None = None,
+    num_classes: int = 400,
+    **options,
+) -> keras.Model:
+    """Builds the supernet of a genotype's layout: every cell, with all that it may be.
+
+    Args:
+        genotype: Of a family of cells, which themselves are not read.
+        input_shape: (frames, height, width, 3); None is the genotype's own clip.
+        num_classes: Width of the classifier.
+        **options: The family's own; see the `supernet` of its file in `zoo/models`.
+
+    Raises:
+        ValueError: The family has no supernet.
+    """
+    if type(genotype) not in SUPERNETS:
+        known = [genotype_class.__name__ for genotype_class in SUPERNETS]
+        raise ValueError(f"`genotype` must be one of {known}. Got: {genotype!r}")
+    build_supernet = SUPERNETS[type(genotype)]
+    return build_supernet(genotype, input_shape, num_classes, **options)
 
 
 def feedback(genotype: Genotype, model: keras.Model) -> dict[str, float]:

@@ -20,20 +20,28 @@ class ClipSpec:
 
     Args:
         frames: Number of frames.
-        rate: Frames per second of the video's own time.
+        rate: Frames per second of the video's own time; not read with `segments`.
         height: Pixels.
         width: Pixels.
+        segments: Equal parts of the whole video that give as many frames each; None is
+            one stretch of frames at the rate.
     """
 
     frames: int
     rate: float
     height: int
     width: int
+    segments: int | None = None
 
     def __post_init__(self):
         check_fields(self)
         for name in ("frames", "height", "width"):
             check_whole(getattr(self, name), name)
+        if self.segments is not None:
+            check_whole(self.segments, "segments")
+            whole = self.frames % self.segments == 0
+            rule = f"a divisor of `frames`, {self.frames}"
+            check(whole, "segments", rule, self.segments)
         check(self.rate > 0, "rate", "above 0 frames per second", self.rate)
 
     @property

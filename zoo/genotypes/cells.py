@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 from zoo.genotypes.base import Cost, Genotype, check, check_fields, check_whole
 from zoo.genotypes.plans.cells import (
     INPUTS,
+    ZERO,
     Plan,
     Stack,
     SuperPlan,
@@ -21,8 +22,7 @@ from zoo.genotypes.plans.cells import (
 )
 from zoo.genotypes.tally import Features, Tally
 
-ZERO = "zero"  # An edge that is not there.
-FREE = ("zero", "skip", "max_pool3", "average_pool3")  # Operations without weights.
+FREE = (ZERO, "skip", "max_pool3", "average_pool3")  # Operations without weights.
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,16 @@ class CellGenotype(Genotype):
     KINDS: ClassVar[dict[str, tuple[str, ...]]]
 
     @classmethod
-    def with_cells(cls, cells: Mapping[str, Cell], **layout) -> Self:
+    def with_cells(cls, by_kind: Mapping[str, Cell], /, **layout) -> Self:
         """A network of these cells.
 
         Args:
-            cells: By kind.
+            by_kind: A cell for each kind.
             **layout: The other fields.
         """
-        given = sorted(cells) if isinstance(cells, Mapping) else cells
-        check(given == sorted(cls.KINDS), "cells", f"of {sorted(cls.KINDS)}", given)
-        return cls(**cells, **layout)
+        given = sorted(by_kind) if isinstance(by_kind, Mapping) else by_kind
+        check(given == sorted(cls.KINDS), "by_kind", f"of {sorted(cls.KINDS)}", given)
+        return cls(**by_kind, **layout)
 
     @property
     def by_kind(self) -> dict[str, Cell]:

@@ -50,18 +50,18 @@ class Pseudo3DGenotype(CellGenotype):
         check(places == list(self.reductions), "reductions", rule, self.reductions)
 
     @classmethod
-    def with_cells(cls, cells: Mapping[str, Cell], **layout) -> Self:
+    def with_cells(cls, by_kind: Mapping[str, Cell], /, **layout) -> Self:
         """A network of this cell.
 
         Args:
-            cells: By kind, of which there is one: "cell".
+            by_kind: Of which there is one: "cell".
             **layout: The other fields; `reductions` are before every second cell where
                 only the number of cells is given.
         """
         count = layout.get("cells")
         if type(count) is int and "reductions" not in layout:
             layout["reductions"] = tuple(range(1, count, 2))
-        return super().with_cells(cells, **layout)
+        return super().with_cells(by_kind, **layout)
 
     @property
     def clip_spec(self) -> ClipSpec:

@@ -19,9 +19,8 @@ class BatchNorm(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None, mask=None):
-        fused = training and self.trainable and self.scale and self.center
         if (
-            not fused
+            not (training and self.trainable)
             or mask is not None
             or self.synchronized
             or keras.backend.backend() != "tensorflow"
@@ -36,11 +35,14 @@ class BatchNorm(keras.layers.BatchNormalization):
         import tensorflow as tf  # Its own operation, and only where it is the backend.
 
         shape = tf.shape(inputs)
-        flat = tf.reshape(inputs, (shape[0], -1, 1, inputs.shape[-1]))
+        channels = (inputs.shape[-1],)
+        scale = self.gamma if self.scale else ops.ones(channels)
+        offset = self.beta if self.center else ops.zeros(channels)
+        flat = tf.reshape(inputs, (shape[0], -1, 1, *channels))
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=flat,
-            scale=ops.cast(self.gamma, "float32"),
-            offset=ops.cast(self.beta, "float32"),
+            scale=ops.cast(scale, "float32"),
+            offset=ops.cast(offset, "float32"),
             mean=[],
             variance=[],
             epsilon=self.epsilon,

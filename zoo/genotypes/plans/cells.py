@@ -7,7 +7,7 @@ without are computed once for all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
@@ -17,6 +17,7 @@ from zoo.genotypes.tally import Features, Tally
 if TYPE_CHECKING:  # The genotypes unfold themselves with this file.
     from zoo.genotypes.cells import Cell
 
+ZERO = "zero"  # An edge that is not there.
 INPUTS = 2  # Sources that are no nodes: the outputs of the two cells before.
 NORMS = ("final", "search")
 # Of the kinds of layers with a kernel, how often its size is a factor of the kernel.
@@ -250,6 +251,21 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Mixed:
+    """Operations on one source of a supernet's cell that end with the same norm.
+
+    Args:
+        columns: Of each operation, in the table of shares.
+        rows: The layers of each operation; none pass on the source as it is.
+        norm: Of their outputs, which are then side by side; None where there is none.
+    """
+
+    columns: tuple[int, ...]
+    rows: tuple[Layers, ...]
+    norm: Layer | None
+
+
+@dataclass(frozen=True)
 class Mixture:
     """All operations on one source of a supernet's cell.
 
@@ -257,14 +273,13 @@ class Mixture:
         name: Of the source.
         targets: The nodes that read it.
         edges: Rows of the table of shares, one for each target.
-        rows: Layers of each operation by its column in the table; those that end with
-            the channels of one node are the same for all targets.
+        parts: The operations.
     """
 
     name: str
     targets: tuple[int, ...]
     edges: tuple[int, ...]
-    rows: dict[int, Layers]
+    parts: tuple[Mixed, ...]
 
 
 @dataclass(frozen=True)
@@ -350,7 +365,9 @@ def mixed(
     return SuperPlan(stack.stem, cells, shares)
 
 
-def _mixtures(stack: Stack, frame: Frame, nodes: int, operations: Sequence[str]):
+def _mixtures(
+    stack: Stack, frame: Frame, nodes: int, operations: Sequence[str]
+) -> Iterator[Mixture]:
     places = {edge: place for place, edge in enumerate(edges(nodes))}
     for source in range(nodes + INPUTS - 1):
         name = f"{frame.name}_source{source}"
@@ -360,7 +377,27 @@ def _mixtures(stack: Stack, frame: Frame, nodes: int, operations: Sequence[str])
                 frame, source, operation, f"{name}_{operation}", len(targets)
             )
             for column, operation in enumerate(operations)
-            if operation != "zero"
+            if operation != ZERO
         }
         table = tuple(places[node, source] for node in targets)
-        yield Mixture(name, targets, table, rows)
+        yield Mixture(name, targets, table, tuple(_parts(name, rows)))
+
+
+def _parts(name: str, rows: Mapping[int, Layers]) -> Iterator[Mixed]:
+    """Operations by whether they end with a norm, and have weights."""
+    groups = {"own": [], "common": [], "same": []}
+    for column, row in rows.items():
+        weighs = any(layer.kind in KERNELS for layer in row)
+        group = ("own" if weighs else "common") if row else "same"
+        groups[group].append(column)
+    for group, columns in groups.items():
+        if not columns:
+            continue
+        chosen = [rows[column] for column in columns]
+        norm = None
+        if group != "same":
+            last = chosen[0][-1]
+            wide = last.output.with_channels(last.output.channels * len(chosen))
+            norm = replace(last, name=f"{name}_{group}_norm", input=wide, output=wide)
+            chosen = [row[:-1] for row in chosen]
+        yield Mixed(tuple(columns), tuple(chosen), norm)
