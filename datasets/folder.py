@@ -1,5 +1,6 @@
 """A folder of labelled videos as a clip source."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -37,7 +38,8 @@ class VideoFolder(VideoSource):
     """
 
     def __init__(self, root: str, exclude: str | None = None, **options):
-        super().__init__(index_folder(root, exclude), **options)
+        index = dataclasses.replace(index_folder(root, exclude), root=str(root))
+        super().__init__(index, **options)
 
 
 def index_folder(root: str, exclude: str | None = None) -> Index:

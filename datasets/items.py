@@ -50,10 +50,12 @@ class Index:
     Args:
         classes: Names of the classes.
         splits: Items of "train", "validation" and "test".
+        root: Folder that the videos are in.
     """
 
     classes: tuple[str, ...]
     splits: dict[str, list[Item]]
+    root: str = "."
 
 
 def hashed_split(name: str) -> str:

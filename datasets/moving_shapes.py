@@ -109,22 +109,26 @@ class MovingShapes:
         return Batches(self, clip_spec, split, batch_size, seed, start)
 
     def clip(
-        self, clip_spec: ClipSpec, split: str, index: int, start: float | None = None
+        self,
+        clip_spec: ClipSpec,
+        split: str,
+        index: int,
+        start: float | None = None,
+        rng: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Renders one clip of a video, the centre one unless `start` says otherwise.
 
         Args:
-            clip_spec: Frames, rate, height and width.
+            clip_spec: Frames, rate, height, width and segments.
             split: "train", "validation" or "test".
             index: Of the video in its split.
-            start: Seconds into the video.
+            start: Seconds into the video; not read with segments.
+            rng: Draws the moments within segments; without it they are evenly apart.
 
         Returns:
             The clip, float32 (frames, height, width, 3) in [0, 1], and its label.
         """
-        duration = clip_spec.frames / clip_spec.rate
-        start = max(0, self.seconds - duration) / 2 if start is None else start
-        times = start + np.arange(clip_spec.frames) / clip_spec.rate
+        times, rate = self._moments(clip_spec, start, rng)
         rng = np.random.default_rng((self.seed, SPLITS.index(split), index))
         image = shapes.background(rng, clip_spec.height, clip_spec.width)
         strength = rng.uniform(0, self.noise)
@@ -132,9 +136,9 @@ class MovingShapes:
         for actions in self._script(rng, index):
             pose, counts = self._perform(rng, actions, times)
             _paint(frames, rng, pose)
-            shown += counts / clip_spec.rate
+            shown += counts / rate
         _add_noise(frames, strength, rng)
-        return frames, self._label(shown, duration)
+        return frames, self._label(shown, len(times) / rate)
 
     def key(self, split: str, index: int) -> str:
         """Name of a video."""
@@ -143,6 +147,22 @@ class MovingShapes:
     def video(self, place: int) -> int:
         """The training video at a place in the order that was not yet shuffled."""
         return place if self._half is None else int(self._half[place])
+
+    def _moments(
+        self, clip_spec: ClipSpec, start: float | None, rng
+    ) -> tuple[np.ndarray, float]:
+        """Seconds of a clip's frames, and how many of them there are a second."""
+        frames, rate = clip_spec.frames, clip_spec.rate
+        if clip_spec.segments is None:
+            rest = max(0, self.seconds - frames / rate)
+            start = rest / 2 if start is None else start
+            return start + np.arange(frames) / rate, rate
+        rate, parts = frames / self.seconds, clip_spec.segments
+        if rng is None:
+            return (np.arange(frames) + 0.5) / rate, rate
+        inside = np.sort(rng.uniform(size=(parts, frames // parts)), axis=1)
+        times = (np.arange(parts)[:, None] + inside) * self.seconds / parts
+        return times.ravel(), rate
 
     def _script(self, rng: np.random.Generator, index: int) -> list[np.ndarray]:
         """For each shape in the video, its actions in turn, as class numbers."""
@@ -197,9 +217,10 @@ class Batches:
             )
 
     def _drawn(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        start = draws(self.seed, epoch, index).uniform(0, self.source.seconds)
+        rng = draws(self.seed, epoch, index)
+        start = rng.uniform(0, self.source.seconds)
         index = self.source.video(index)
-        return self.source.clip(self.clip_spec, self.split, index, start)
+        return self.source.clip(self.clip_spec, self.split, index, start, rng)
 
     def _evaluated(self, indices: range) -> tuple[np.ndarray, ...]:
         clips = [self.source.clip(self.clip_spec, self.split, i) for i in indices]

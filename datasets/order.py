@@ -21,6 +21,7 @@ class ClipSpec(Protocol):
     rate: float
     height: int
     width: int
+    segments: int | None
     shape: tuple[int, int, int, int]
 
 

@@ -56,7 +56,9 @@ def moving_shapes(
     source = MovingShapes(task, videos_per_class, seconds=seconds, seed=seed)
     frames = round(source.seconds * fps)
     check(frames >= 1, "seconds", "at least one frame", source.seconds)
-    spec = SimpleNamespace(frames=frames, rate=fps, height=size, width=size)
+    spec = SimpleNamespace(
+        frames=frames, rate=fps, height=size, width=size, segments=None
+    )
     out = Path(out)
     _claim(out, "moving_shapes", settings)
     used = SPLITS if splits or task == "multi" else SPLITS[:1]

@@ -15,6 +15,7 @@ from datasets import clips
 from datasets.cache import Cache
 from datasets.decode import BrokenVideoError, reason
 from datasets.items import Index, Item
+from datasets.objects import ObjectFolder
 from datasets.order import (
     SPLITS,
     ClipSpec,
@@ -36,7 +37,8 @@ class VideoSource:
     """Clips of indexed videos, decoded as they are asked for.
 
     Training clips are random in time, scale and place; evaluation takes the centre of
-    each video. A video that is shorter than the clip loops, with one warning. A broken
+    each video, or of each of its parts where the clip has `segments`. A video that is
+    shorter than the clip, or has fewer frames, loops, with one warning. A broken
     video is named once and counted: training replaces it by another, evaluation leaves
     it out. The run fails when more than `max_bad_fraction` of all videos are broken, or
     all that there is to train on; a single one fails it only where the fraction is 0.
@@ -51,6 +53,13 @@ class VideoSource:
         max_bad_fraction: Share of broken videos that is put up with; 1 is all but all.
         workers: Videos that are decoded at once; None: one for each core.
         cache_bytes: Memory for small videos, which are then decoded only once.
+        objects: Folder with the segmentation of each video (see `objects.Maps`), at
+            the path that the video has in its own, with the ending .npz. Clips are
+            then dicts, of "clip" and of "objects": uint8 (batch, frames, height,
+            width), the number of each pixel's class.
+
+    Attributes:
+        inputs: What clips hold, by the names of a model's inputs.
     """
 
     def __init__(
@@ -62,6 +71,7 @@ class VideoSource:
         max_bad_fraction: float = 0.01,
         workers: int | None = None,
         cache_bytes: int = 1 << 29,
+        objects: str | None = None,
     ):
         check(task in ("single", "multi"), "task", "single or multi", task)
         check(1 <= resize[0] <= resize[-1], "resize", "ascending, from 1", resize)
@@ -80,6 +90,8 @@ class VideoSource:
         self.workers = len(os.sched_getaffinity(0)) if workers is None else workers
         self.health = Health(index, max_bad_fraction)
         self._splits = index.splits
+        self._objects = None if objects is None else ObjectFolder(objects, index)
+        self.inputs = ("clip",) if objects is None else ("clip", "objects")
         self._cache = Cache(cache_bytes)
 
     def halves(self, seed: int) -> tuple["VideoSource", "VideoSource"]:
@@ -144,8 +156,12 @@ class VideoSource:
         """Reads the centre clip of a video, and its index: `BROKEN` if it is."""
         clip = self._read(self._splits[split][index], clip_spec, None)
         if clip is None:
-            return np.zeros(clip_spec.shape, "uint8"), BROKEN
+            return np.zeros(self.shape(clip_spec), "uint8"), BROKEN
         return clip, index
+
+    def shape(self, clip_spec: ClipSpec) -> tuple[int, ...]:
+        """Shape of what `training_clip` reads: RGB, and a channel of objects."""
+        return (*clip_spec.shape[:3], 3 + (self._objects is not None))
 
     def labels(self, split: str) -> np.ndarray:
         """Labels of a split: int32 (videos,), or float32 (videos, classes) if multi."""
@@ -160,9 +176,11 @@ class VideoSource:
     def _read(self, item: Item, clip_spec: ClipSpec, rng) -> np.ndarray | None:
         try:
             with self._cache.open(item.path, item.start, item.end) as video:
-                if clips.is_short(video.times, clip_spec.frames, clip_spec.rate):
+                if clips.loops(video.times, clip_spec):
                     self.health.loops(item, clip_spec)
-                clip = clips.read(video, clip_spec, rng, self.resize, self.flip)
+                maps = self._objects and self._objects.read(item)
+                how = {"resize": self.resize, "flip": self.flip, "maps": maps}
+                clip = clips.read(video, clip_spec, rng, **how)
         except (BrokenVideoError, av.FFmpegError) as error:
             self.health.breaks(item, reason(error))
             return None
@@ -259,7 +277,8 @@ class Batches:
         # TensorFlow would log an exception with all its traceback: it never sees one.
         except Exception as error:
             self._error = self._error or error
-            clip, index = np.zeros(self._clip_spec.shape, "uint8"), FAILED
+            clip = np.zeros(self._source.shape(self._clip_spec), "uint8")
+            index = FAILED
         return clip, np.int64(index)
 
     def _build(self, batch_size: int, first: int):
@@ -270,7 +289,7 @@ class Batches:
             self._source.items(self._split),
             self._source.labels(self._split),
         )
-        keys, shape = [item.key for item in items], self._clip_spec.shape
+        keys, shape = [item.key for item in items], self._source.shape(self._clip_spec)
 
         def load(position):
             types = (tf.uint8, tf.int64)
@@ -278,7 +297,10 @@ class Batches:
             return tf.ensure_shape(clip, shape), tf.ensure_shape(index, ())
 
         def finish(clip, index):
-            batch = tf.cast(clip, tf.float32) / 255.0, tf.gather(labels, index)
+            pictures = tf.cast(clip[..., :3], tf.float32) / 255.0
+            if shape[-1] > 3:
+                pictures = {"clip": pictures, "objects": clip[..., 3]}
+            batch = pictures, tf.gather(labels, index)
             return batch if self._training else (*batch, tf.gather(keys, index))
 
         last = np.iinfo("int64").max if self._training else len(items)

@@ -1,6 +1,7 @@
 """A CSV table of labelled videos, or parts of videos, as a clip source."""
 
 import csv
+import dataclasses
 import math
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class VideoTable(VideoSource):
         **options,
     ):
         index = index_table(path, exclude)
+        index = dataclasses.replace(index, root=str(Path(path).parent))
         items = [item for split in index.splits.values() for item in split]
         several = any(len(item.labels) > 1 for item in items)
         if task is None:

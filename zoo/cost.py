@@ -56,8 +56,9 @@ def latency_ms(
         seconds: How long to measure, once `least` calls are made.
         least: Fewest calls.
     """
-    clip = np.random.default_rng(0).random(
-        (batch_size, *model.input_shape[1:]), dtype="float32"
+    rng = np.random.default_rng(0)
+    clip = keras.tree.map_structure(
+        lambda x: rng.random((batch_size, *x.shape[1:]), "float32"), model.input
     )
     call = inference.compiled(fuse(model))
     return _median_ms(lambda: call(clip), seconds, least)

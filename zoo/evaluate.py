@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo import files, inference, metrics, tables, training
+from zoo import files, inference, inputs, metrics, tables, training
 from zoo.ensemble import Ensemble
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check
@@ -78,6 +78,8 @@ def evaluate(
     split = split or ("test" if clips.size("test") else "validation")
     members = run.members if isinstance(run, Ensemble) else {names[0]: run}
     runs = list(members.values())
+    for member in runs:
+        inputs.check_source(member.model, clips)
     keys, labels, outputs = _outputs(runs, clips, split, batch_size, limit)
     labels = _renumbered(labels, order, len(run.classes))
     place = "evaluation" if len(names) == 1 else "ensemble"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from zoo import files, metrics, monitor
+from zoo import files, inputs, metrics, monitor
 from zoo.genotypes import ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check
 
@@ -75,22 +75,18 @@ class Run:
         """Probabilities of the classes.
 
         Args:
-            clip: RGB in [0, 1] of `clip_spec.shape`, or a batch of such.
+            clip: RGB in [0, 1] of `clip_spec.shape`, or a batch of such; where the
+                network has several inputs, a dict of these by their names.
 
         Returns:
             Array (classes,), or (batch, classes).
         """
         return metrics.probabilities(self.task, self.logits(clip))
 
-    def logits(self, clip: np.ndarray) -> np.ndarray:
+    def logits(self, clip: np.ndarray | dict[str, np.ndarray]) -> np.ndarray:
         """What `predict` takes the probabilities of."""
-        clip = np.asarray(clip, "float32")
-        shape, single = self.clip_spec.shape, clip.ndim == 4
-        rule = f"of shape {shape}, or a batch of such"
-        check(
-            clip.shape[-4:] == shape and clip.ndim in (4, 5), "clip", rule, clip.shape
-        )
-        result = self._compiled(clip[None] if single else clip)
+        clip, single = inputs.batched(self.model, clip)
+        result = self._compiled(clip)
         return result[0] if single else result
 
     @property
@@ -198,7 +194,7 @@ def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
     Unlike `model.predict` it costs no more than the network does, and it follows the
     weights: one function serves a model in training. A model of several inputs takes
-    them as it does itself, such as a dict.
+    them as it does itself, or as a dict by their names.
     """
     if keras.backend.backend() == "jax":
         return _compiled_by_jax(model)
@@ -210,7 +206,7 @@ def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
     def convert(clip):
         to_tensor = lambda spec, x: tf.convert_to_tensor(x, spec.dtype)  # noqa: E731
-        return keras.tree.map_structure(to_tensor, specs, clip)
+        return keras.tree.map_structure(to_tensor, specs, inputs.picked(model, clip))
 
     function = tf.function(
         lambda clip: model(clip, training=False),
@@ -233,6 +229,7 @@ def _compiled_by_jax(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
     def call(clip):
         values = [[v.value for v in group] for group in (trained, others)]
+        clip = inputs.picked(model, clip)
         return np.asarray(infer(*values, keras.tree.map_structure(np.asarray, clip)))
 
     return call
@@ -273,7 +270,7 @@ def predictions(
     for clip, label, key in _batches(clips, clip_spec, split, batch_size, count):
         keys.extend(key)
         labels.append(label)
-        logits.append(predict(_padded(clip, batch_size))[: len(clip)])
+        logits.append(predict(_padded(clip, batch_size))[: len(label)])
         if line.due(len(logits)):
             line.show(len(logits), {})
     line.end()
@@ -285,14 +282,18 @@ def _batches(clips, clip_spec, split, batch_size, count) -> Iterator[tuple]:
     batches = clips.batches(clip_spec, split, batch_size)
     for clip, label, *rest in itertools.islice(batches, count):  # "train" is endless.
         keys = [k.decode() if isinstance(k, bytes) else str(k) for k in _rows(rest)]
-        yield np.asarray(clip), np.asarray(label), keys
+        yield keras.tree.map_structure(np.asarray, clip), np.asarray(label), keys
 
 
 def _rows(rest: list) -> list:
     return list(np.asarray(rest[0])) if rest else []
 
 
-def _padded(clip: np.ndarray, batch_size: int) -> np.ndarray:
+def _padded(clip, batch_size: int):
     """Full batches have one shape, which is compiled once."""
-    missing = batch_size - len(clip)
-    return np.pad(clip, [(0, missing)] + [(0, 0)] * (clip.ndim - 1))
+
+    def pad(part: np.ndarray) -> np.ndarray:
+        missing = batch_size - len(part)
+        return np.pad(part, [(0, missing)] + [(0, 0)] * (part.ndim - 1))
+
+    return keras.tree.map_structure(pad, clip)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from absl import flags
 
-from zoo import ensemble, inference
+from zoo import ensemble, inference, inputs
 from zoo.genotypes.base import check, check_whole
 
 USAGE = """Says what video files show.
@@ -98,8 +98,16 @@ def main(argv: list[str]) -> int:
     check(len(paths) > 0, "path", "given: videos or folders", paths)
     check_whole(values.top, "top")
     run = inference.load(values.model)
+    _check_reads_clips(run)
     results = predict(run, paths, values.clips)
     return _show(run, results, values.top, values.json)
+
+
+def _check_reads_clips(run: inference.Run | ensemble.Ensemble) -> None:
+    members = run.members.values() if isinstance(run, ensemble.Ensemble) else [run]
+    for read in (inputs.names(member.model) for member in members):
+        rule = "one that reads a clip alone; of others zoo.evaluate has the predictions"
+        check(len(read) == 1, "model", rule, ", ".join(read))
 
 
 def _show(run: inference.Run, results, top: int, as_json: bool) -> int:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import keras
 
-from zoo import diversity, ensemble, files, inference, registry, training
+from zoo import diversity, ensemble, files, inference, inputs, registry, training
 from zoo.genotypes import FOUND, ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check, check_whole
 from zoo.weights import load as load_weights
@@ -130,6 +130,7 @@ class _Job:
         )
         keras.utils.set_random_seed(seed)
         network = about.build()
+        inputs.check_source(network, clips)  # Before the folder says what it holds.
         if weights and not (folder / training.CHECKPOINT).exists():
             load_weights(network, _weights_file(weights), skip_head=new_head)
         inference.describe(folder, about)

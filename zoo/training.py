@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
-from zoo import inference, metrics
+from zoo import inference, inputs, metrics
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check, check_whole
 from zoo.optimizers import KernelDecaySGD
@@ -151,6 +151,7 @@ def scorer(
     verbose: bool = False,
 ) -> Callable[[], dict[str, float]]:
     """What `evaluate` does as a function, for a model that is scored many times."""
+    inputs.check_source(model, clips)
     predict = inference.compiled(model)
 
     def score() -> dict[str, float]:
@@ -193,7 +194,7 @@ def fit(
     get a row every `log_every` steps.
 
     Args:
-        model: From a clip to logits.
+        model: From a clip to logits, or from several inputs by their names.
         clips: A clip source.
         clip_spec: Which clips to ask it for.
         recipe: How to train.
@@ -212,11 +213,13 @@ def fit(
 
     Raises:
         TrainingDiverged: The loss or a weight is no longer a number.
-        ValueError: The workdir holds a checkpoint of another model.
+        ValueError: The workdir holds a checkpoint of another model, or the clips lack
+            something that the model reads.
     """
     check_whole(save_every, "save_every")
     check_whole(log_every, "log_every")
-    trainee = _Trainee(model.input, model.output, name="trainee")
+    inputs.check_source(model, clips)
+    trainee = _Trainee(inputs.named(model), model.output, name="trainee")
     trainee.prepare(clips.task, recipe)
     how = (save_every, log_every, verbose, unit)
     session = Session(model, trainee.optimizer, recipe, *how)
@@ -225,7 +228,9 @@ def fit(
     start = session.progress.step
     if start < recipe.steps:
         trainee.fit(
-            _endless(clips, clip_spec, recipe.batch_size, seed, start),
+            inputs.training_batches(
+                trainee, clips, clip_spec, recipe.batch_size, seed, start
+            ),
             steps_per_epoch=recipe.steps - start,
             shuffle=False,
             callbacks=[session, *callbacks],
@@ -247,25 +252,6 @@ def _open(session: Session, model, clips, clip_spec, workdir, limit) -> None:
         scorer(model, clips, clip_spec, split, size, limit, session.verbose),
         score_name(task),
     )
-
-
-def _endless(clips, clip_spec: ClipSpec, batch_size: int, seed: int, start: int):
-    """Training batches in a form that Keras' `fit` neither skips nor reads twice."""
-
-    def read():
-        return clips.batches(clip_spec, "train", batch_size, seed=seed, start=start)
-
-    if keras.backend.backend() != "tensorflow":
-        return (batch for batch in read())
-    # Keras would wrap a generator so, too, but asks shapes of batches it then drops.
-    import tensorflow as tf
-
-    multi = clips.task == "multi"
-    label = ([None, len(clips.classes)], tf.float32) if multi else ([None], tf.int32)
-    shape = [None, *clip_spec.shape]
-    specs = (tf.TensorSpec(shape, tf.float32), tf.TensorSpec(*label))
-    dataset = tf.data.Dataset.from_generator(read, output_signature=specs)
-    return dataset.prefetch(2)
 
 
 class _Trainee(keras.Model):

@@ -29,6 +29,53 @@ def test_samples_by_the_models_own_rate(frames, rate, place, expected):
     assert clips.sample(SECOND, frames, rate, place).tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("count", "frames", "place", "expected"),
+    [
+        (24, 4, 0.5, [3, 9, 15, 21]),
+        (24, 8, 0.5, [1, 4, 7, 10, 13, 16, 19, 22]),
+        (24, 4, 0.0, [0, 6, 12, 18]),
+        (24, 4, 1.0, [5, 11, 17, 23]),
+        (10, 4, 0.5, [1, 3, 6, 8]),
+        (8, 8, 0.5, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (3, 4, 0.5, [0, 2, 0, 2]),  # It loops, as one of six frames.
+        (1, 4, 1.0, [0, 0, 0, 0]),
+    ],
+)
+def test_segments_give_their_centres(count, frames, place, expected):
+    found = clips.sample_segments(count, frames, 4, place=place)
+    assert found.tolist() == expected
+
+
+@pytest.mark.parametrize("count", [8, 11, 24])
+def test_segments_give_random_frames_in_order(count):
+    drawn = [clips.sample_segments(count, 8, 4, draws(0, 0, i)) for i in range(50)]
+    edges = [part * count // 4 for part in range(5)]
+    for found in drawn:
+        assert (np.diff(found) > 0).all()
+        parts = np.searchsorted(edges, found, side="right") - 1
+        assert parts.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert set(np.concatenate(drawn)) == set(range(count))
+    again = clips.sample_segments(count, 8, 4, draws(0, 0, 7))
+    np.testing.assert_array_equal(again, drawn[7])
+
+
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_segments_of_a_short_video_loop(count):
+    for index in range(20):
+        found = clips.sample_segments(count, 8, 4, draws(0, 0, index))
+        assert found.shape == (8,)
+        assert 0 <= found.min() <= found.max() < count
+
+
+def test_8_frames_of_a_window_of_64_are_those_of_an_eighth_of_the_rate():
+    times = np.arange(300) / 30
+    for place in (0, 0.5, 1):
+        found = clips.sample(times, 8, 30 * 8 / 64, place)
+        np.testing.assert_array_equal(np.diff(found), 8)
+    assert found[-1] == 299
+
+
 def test_samples_uneven_frames_by_their_times():
     times = np.array([0.0, 0.01, 0.02, 0.5, 0.98, 1.0])
     assert clips.sample(times, 3, 2, 0).tolist() == [0, 3, 5]
@@ -73,6 +120,17 @@ def test_evaluation_reads_the_centre(video):
     square = clips.read(video, ClipSpec(1, 10, 48, 48))
     whole = clips.read(video, ClipSpec(1, 10, 48, 64))
     np.testing.assert_array_equal(square, whole[:, :, 8:56])
+
+
+def test_reads_segments(video):
+    spec = ClipSpec(4, 10, 48, 64, segments=2)
+    clip = clips.read(video, spec)
+    assert [number(image) for image in clip] == [5, 15, 25, 35]
+    drawn = [clips.read(video, spec, draws(0, 0, i), (1.0, 1.0)) for i in range(3)]
+    numbers = [[number(image) for image in clip] for clip in drawn]
+    assert len({*map(tuple, numbers)}) == 3
+    for first, second, third, fourth in numbers:
+        assert first < second < 20 <= third < fourth
 
 
 def test_training_draws_moment_scale_place_and_flip(video):
@@ -127,4 +185,15 @@ def test_the_first_short_file_is_said_to_loop(tmp_path, monkeypatch, caplog):
     for path in paths:
         clips.read_file(path, ClipSpec(20, 20, 48, 64))
     said = f"{paths[0]} is shorter than the clip (1.0 s): such videos loop."
+    assert caplog.messages == [said]
+
+
+def test_a_file_of_fewer_frames_than_segments_give_is_said_to_loop(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(clips, "_SHORT_FILES", itertools.count())
+    path = write_video(tmp_path / "a.mp4", frames=6)
+    for frames in (6, 12):
+        clips.read_file(path, ClipSpec(frames, 1, 48, 64, segments=3))
+    said = f"{path} is shorter than the clip (12 frames): such videos loop."
     assert caplog.messages == [said]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from datasets.moving_shapes import MovingShapes
+from datasets.order import draws
 from zoo.genotypes.base import ClipSpec
 
 SPEC = ClipSpec(frames=6, rate=8, height=24, width=32)
@@ -75,6 +76,33 @@ def test_actions_unfold_in_seconds_whatever_the_rate():
     fast = source.clip(ClipSpec(9, 8, 32, 32), "train", 1, start=0.5)[0]
     slow = source.clip(ClipSpec(3, 2, 32, 32), "train", 1, start=0.5)[0]
     np.testing.assert_allclose(fast[::4], slow, atol=1e-6)
+
+
+def test_segments_span_the_whole_video():
+    source = MovingShapes(noise=0, seconds=4.0)
+    spec = ClipSpec(4, 8, 32, 32, segments=2)
+    centres = source.clip(spec, "test", 3)[0]
+    even = source.clip(ClipSpec(4, 1, 32, 32), "test", 3, start=0.5)[0]
+    np.testing.assert_allclose(centres, even, atol=1e-6)
+    moments = [source._moments(spec, None, draws(0, 0, i))[0] for i in range(30)]
+    for times in moments:
+        assert 0 <= times[0] <= times[1] <= 2 <= times[2] <= times[3] <= 4
+    assert np.ptp(moments, axis=0).min() > 1
+    batches = [
+        list(itertools.islice(source.batches(spec, "train", 2, start=start), 3 - start))
+        for start in (0, 2)
+    ]
+    np.testing.assert_array_equal(batches[0][2][0], batches[1][0][0])
+    assert np.abs(batches[0][0][0] - batches[0][1][0]).max() > 0.1
+
+
+def test_labels_of_segments_are_those_of_what_they_stand_for():
+    source = MovingShapes(task="multi", noise=0)
+    whole = ClipSpec(frames=32, rate=4, height=8, width=8)
+    parts = ClipSpec(frames=32, rate=25, height=8, width=8, segments=8)
+    for index in range(10):
+        labels = [source.clip(s, "train", index)[1] for s in (whole, parts)]
+        np.testing.assert_array_equal(*labels)
 
 
 def test_two_frames_show_the_direction():

@@ -93,6 +93,30 @@ def test_halves_share_no_video_and_both_have_all_others(root):
     assert source.size("train") == 8
 
 
+def test_segments_are_drawn_anew_in_each_epoch_and_their_centres_evaluated(root):
+    spec = ClipSpec(frames=4, rate=20, height=48, width=64, segments=2)
+    still = {"flip": False, "resize": (1.0, 1.0)}
+    batches = take(VideoFolder(root, **still).batches(spec, "train", 8), 3)
+    again = take(VideoFolder(root, **still).batches(spec, "train", 8, start=2), 1)
+    np.testing.assert_array_equal(again[0][0], batches[2][0])
+    epochs = [
+        {tuple(number(image * 255) for image in clip) for clip in batch[0]}
+        for batch in batches
+    ]
+    assert epochs[0] != epochs[1]
+    for shown in set.union(*epochs):
+        assert list(shown) == sorted(set(shown))
+    ((clip, *_),) = VideoFolder(root).batches(spec, "validation", 6)
+    assert [number(image * 255) for image in clip[1]] == [0, 2, 4, 6]
+
+
+def test_a_video_of_fewer_frames_than_segments_give_loops(root, caplog):
+    spec = ClipSpec(frames=12, rate=20, height=48, width=64, segments=3)
+    ((clip, *_),) = VideoFolder(root).batches(spec, "validation", 6)
+    assert [number(image * 255) for image in clip[0]] == [*range(6)] * 2
+    assert caplog.text.count("shorter than the clip (12 frames)") == 1
+
+
 def test_seeds_differ(root):
     source = VideoFolder(root)
     first, second = (take(source.batches(SPEC, "train", 8, seed=s), 1) for s in (0, 1))

@@ -421,11 +421,9 @@ BATCHES = {
     "assemblenet": 512,
     "resnet2plus1d": 64,
 }
-# It reads maps of objects, which no clip source has.
-UNTRAINED = {"assemblenet_plus50"}
 
 
-@pytest.mark.parametrize("name", sorted({*FOUND} - UNTRAINED))
+@pytest.mark.parametrize("name", sorted(FOUND))
 def test_each_published_model_has_its_config(name, tmp_path):
     argv = [f"--gin_file=train/{name}.gin", f"--workdir={tmp_path}"]
     values = flags.parse_flags("zoo.train.train", argv, {}, "")

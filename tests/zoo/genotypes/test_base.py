@@ -94,6 +94,10 @@ def test_an_unknown_family_lists_the_known_ones():
         {"rate": "3"},
         {"height": -1},
         {"width": True},
+        {"segments": 0},
+        {"segments": 2.0},
+        {"segments": 3},
+        {"segments": 4},
     ],
 )
 def test_a_clip_spec_refuses_nonsense(changes):

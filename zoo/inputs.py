@@ -1,0 +1,103 @@
+"""What a network reads of a clip: one array, or several by their names."""
+
+import keras
+import numpy as np
+
+from zoo.genotypes import ClipSpec
+from zoo.genotypes.base import check
+
+
+def names(model: keras.Model) -> list[str]:
+    """Of a model's inputs, in its order, such as "clip" and "objects"."""
+    return [tensor.name for tensor in model.inputs]
+
+
+def named(model: keras.Model) -> object:
+    """A model's input, or a dict of several by their names."""
+    several = len(model.inputs) > 1
+    return {x.name: x for x in model.inputs} if several else model.input
+
+
+def check_source(model: keras.Model, clips) -> None:
+    """Raises ValueError unless a clip source gives all that a network reads."""
+    wanted = names(model)
+    given = getattr(clips, "inputs", ("clip",))
+    # What a single input is called does not matter.
+    if len(wanted) > 1 and not set(wanted) <= set(given):
+        hint = " (`objects` of a folder or table)" if "objects" in wanted else ""
+        rule = f"give what the network reads, {', '.join(wanted)}{hint}"
+        raise ValueError(f"`clips` must {rule}. Got: {', '.join(given)}")
+
+
+def picked(model: keras.Model, clip) -> object:
+    """What a model reads of a clip, in the form that the model takes.
+
+    Args:
+        model: Of one input or several.
+        clip: An array, or a dict of arrays by the names of inputs.
+    """
+    if not isinstance(clip, dict):
+        return clip
+    if isinstance(model.input, dict):
+        return {name: clip[name] for name in model.input}
+    if len(model.inputs) == 1:
+        return clip["clip"]
+    return [clip[name] for name in names(model)]
+
+
+def batched(model: keras.Model, clip) -> tuple[object, bool]:
+    """A clip as a batch of one, or a batch as it is; and whether it was a clip.
+
+    Args:
+        model: Of one input, or of several, for which a dict holds arrays by name.
+        clip: Of the shape that the model reads, or a batch of such.
+
+    Raises:
+        ValueError: Names or shapes are others.
+    """
+    one = len(model.inputs) == 1
+    kinds = dict(zip(["clip"] if one else names(model), model.inputs, strict=True))
+    given = clip if isinstance(clip, dict) else {"clip": clip}
+    known = sorted(given) == sorted(kinds)
+    check(known, "clip", f"a dict of {sorted(kinds)}", sorted(given))
+    parts, counts = {}, set()
+    for name, kind in kinds.items():
+        part, shape = np.asarray(given[name], kind.dtype), tuple(kind.shape[1:])
+        ranks = (len(shape), len(shape) + 1)
+        fits = part.ndim in ranks and part.shape[-len(shape) :] == shape
+        check(fits, name, f"of shape {shape}, or a batch of such", part.shape)
+        counts.add(len(part) if part.ndim == ranks[1] else None)
+        parts[name] = part
+    check(len(counts) == 1, "clip", "of arrays of the same batch", counts)
+    single = None in counts
+    parts = {name: part[None] if single else part for name, part in parts.items()}
+    return (parts["clip"] if one else parts), single
+
+
+def training_batches(
+    model: keras.Model,
+    clips,
+    clip_spec: ClipSpec,
+    batch_size: int,
+    seed: int,
+    start: int,
+):
+    """Training batches in a form that Keras' `fit` neither skips nor reads twice."""
+
+    def read():
+        batches = clips.batches(clip_spec, "train", batch_size, seed=seed, start=start)
+        return ((picked(model, clip), label) for clip, label in batches)
+
+    if keras.backend.backend() != "tensorflow":
+        return read()
+    # Keras would wrap a generator so, too, but asks shapes of batches it then drops.
+    import tensorflow as tf
+
+    multi = clips.task == "multi"
+    label = ([None, len(clips.classes)], tf.float32) if multi else ([None], tf.int32)
+    clip = tf.TensorSpec([None, *clip_spec.shape], tf.float32)
+    if len(model.inputs) > 1:
+        clip = {x.name: tf.TensorSpec(x.shape, x.dtype) for x in model.inputs}
+    specs = (clip, tf.TensorSpec(*label))
+    dataset = tf.data.Dataset.from_generator(read, output_signature=specs)
+    return dataset.prefetch(2)
