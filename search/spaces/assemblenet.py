@@ -32,8 +32,9 @@ class AssembleNetSpace:
 
     Nodes of a level may stand in any order: a genotype has the one order that all
     graphs equal to it have, and no weights of edges, which training has yet to find.
-    A dilation as long as the clip reads nothing but padding: clips of few frames want
-    `dilations` below their length.
+    A convolution whose dilation is the clip's length or more reads but one frame and
+    padding: all such dilations are one network, and its weights are wasted. `frames`
+    refuses them; the paper's, up to 8, are for 32 frames.
 
     Args:
         stems: Numbers of stems, each as often; an equal part of each source.
@@ -48,6 +49,7 @@ class AssembleNetSpace:
         depth: Layers of the longest path, as the paper counts: a key of `DEPTHS`.
         width: Times all channels: below 1 for a search in little time.
         least_channels: Fewest, before `width`, that a split may leave to a block.
+        frames: Of the clips, which `dilations` must be below; None checks nothing.
     """
 
     stems: tuple[int, ...] = (2, 4)
@@ -60,6 +62,7 @@ class AssembleNetSpace:
     depth: int = 50
     width: float = 1.0
     least_channels: int = 8
+    frames: int | None = None
 
     def __post_init__(self):
         draws.check_choices(self.sources, "sources", KINDS)
@@ -81,6 +84,11 @@ class AssembleNetSpace:
         wide = number and STEM_CHANNELS * self.width >= max(self.stems)
         check(wide, "width", "such that each stem has a channel", self.width)
         check_whole(self.least_channels, "least_channels")
+        if self.frames is not None:
+            check_whole(self.frames, "frames")
+            short = max(self.dilations) < max(2, self.frames)
+            rule = f"below `frames`, {self.frames}"
+            check(short, "dilations", rule, self.dilations)
 
     def sample(self, rng: random.Random) -> AssembleNetGenotype:
         """Draws a network."""

@@ -8,6 +8,7 @@ from zoo.sketches.parts import Box, Sketch, shape_text
 
 SOURCES = {"rgb": "RGB", "flow": "Flow", "object": "Objects"}
 HEAD = "head"
+LITE = "Its modules are inverted bottlenecks, as in AssembleNet++ lite."
 WEIGHTS = "The darker an edge, the larger the weight that it learned."
 ATTENTION = {
     "none": "",
@@ -18,20 +19,24 @@ ATTENTION = {
 
 def sketch(genotype: AssembleNetGenotype) -> Sketch:
     """The boxes of a graph by their levels, and edges with what they have learned."""
-    parts, clip = genotype.plan().parts, genotype.clip_spec
+    plan, clip = genotype.plan(), genotype.clip_spec
+    parts = plan.parts
     boxes = [_box(genotype, part) for part in parts]
     names = [box.name for box in boxes]
     levels = [part.node.level for part in parts]
     edges = [(names[source], names[reader]) for source, reader in genotype.edges]
     tops = [name for name, level in zip(names, levels, strict=True) if level == LEVELS]
     joined = (f"{len(tops)} nodes", "joined") if len(tops) > 1 else ()
-    boxes.append(Box(HEAD, "Head", (*joined, "mean", "dense"), kind="head"))
+    wider = [f"1x1 to {layer.output.channels} channels" for layer in plan.head]
+    lines = (*joined, *wider, "mean", "dense")
+    boxes.append(Box(HEAD, "Head", lines, kind="head"))
     weights = {
         (names[source], names[index]): weight
         for index, node in enumerate(genotype.nodes)
         for source, weight in zip(node.inputs, node.weights, strict=False)
     }
     notes = [f"Reads {clip.frames} frames of {clip.width}x{clip.height} pixels."]
+    notes += [LITE if genotype.lite else ""]
     notes += [WEIGHTS if weights else "", ATTENTION[genotype.attention]]
     return Sketch(
         tuple(boxes),
@@ -59,5 +64,5 @@ def _lines(genotype: AssembleNetGenotype, part: Part) -> Iterator[str]:
         return
     count = genotype.modules[node.level - 1]
     yield f"{count} module" if count == 1 else f"{count} modules"
-    if node.stride != (1 if node.level == 1 else 2):
+    if node.stride != (1 if node.level == 1 and not genotype.lite else 2):
         yield f"stride {node.stride}"

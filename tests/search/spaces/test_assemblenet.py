@@ -434,12 +434,21 @@ def test_a_space_that_can_not_be_drawn_from_says_so(monkeypatch):
         {"width": 0.01},
         {"width": "half"},
         {"least_channels": 0},
+        {"frames": 0},
     ],
 )
 def test_a_bad_option_is_refused(bad):
     (name,) = bad
     with pytest.raises(ValueError, match=f"`{name}` must be"):
         AssembleNetSpace(**bad)
+
+
+def test_dilations_as_long_as_the_clip_are_refused():
+    assert AssembleNetSpace(frames=9).dilations == (1, 2, 4, 8)
+    with pytest.raises(ValueError, match=r"`dilations` must be below `frames`, 8. Got"):
+        AssembleNetSpace(frames=8)
+    assert AssembleNetSpace(dilations=(1, 2), frames=3).sample(random.Random(0))
+    assert AssembleNetSpace(dilations=(1,), frames=1, sources=("rgb",))
 
 
 def test_imports_no_keras():

@@ -107,6 +107,17 @@ def test_attention_is_told_of():
     assert "attend" not in told["none"]
 
 
+def test_the_lite_form_is_told_of():
+    lite = FOUND["assemblenet_plus_lite"]
+    expected = ("1x1 to 432 channels", "1x1 to 2048 channels", "mean", "dense")
+    found = boxes(lite)
+    assert found["head"].lines == expected
+    assert found["node2"].lines == ("12 channels", "dilation 1", "3 modules")
+    assert "inverted bottlenecks" in sketch(lite).note
+    assert "inverted" not in sketch(GRAPH).note
+    assert "Node 10" in drawing.draw(lite)
+
+
 def test_highlights_a_node_that_differs_and_an_edge_that_is_new():
     nodes = list(NODES)
     nodes[4] = block(2, (3, 1), 16)
