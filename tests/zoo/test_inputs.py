@@ -53,16 +53,23 @@ def test_a_model_takes_what_it_reads():
     assert inputs.picked(both, clip) == {"clip": 2, "objects": 1}
 
 
-def test_a_source_must_give_what_the_network_reads(tmp_path):
-    message = r"`clips` must give what .*, clip, objects \(`objects` of .* Got: clip$"
-    with pytest.raises(ValueError, match=message):
-        training.fit(network(), ArrayClips(), TINY, RECIPE)
-    with pytest.raises(ValueError, match=message):
-        training.evaluate(network(), ArrayClips(), TINY, "validation", 2)
+MISSING = r"`clips` must give what .*, clip, objects \(`objects` of .* Got: clip$"
+
+
+def test_a_source_must_give_what_the_network_reads():
+    model = network()
+    with pytest.raises(ValueError, match=MISSING):
+        training.fit(model, ArrayClips(), TINY, RECIPE)
+    with pytest.raises(ValueError, match=MISSING):
+        training.evaluate(model, ArrayClips(), TINY, "validation", 2)
     inputs.check_source(tiny_network(), ObjectClips())
+
+
+@pytest.mark.model
+def test_a_source_without_objects_leaves_no_folder(tmp_path):
     path = tmp_path / "best.json"
     path.write_text(GENOTYPE.to_json())
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=MISSING):
         train.train(str(tmp_path / "run"), str(path), ArrayClips(), clip_spec=TINY)
     assert not (tmp_path / "run").exists()
 
