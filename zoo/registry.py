@@ -18,6 +18,7 @@ from zoo.genotypes import (
     ResNet2Plus1DGenotype,
     TinyVideoGenotype,
 )
+from zoo.genotypes.cells import CellGenotype
 from zoo.models import (
     assemblenet,
     evanet,
@@ -168,11 +169,17 @@ def named(name: str) -> Callable[..., keras.Model]:
 
     genotype = find(name)
     spec = genotype.clip_spec
+    times = f"at {spec.rate:g} a second"
+    if spec.segments:
+        times = f"from {spec.segments} equal parts of a video"
+    # No paper of these families prints its cells.
+    ours = isinstance(genotype, CellGenotype)
+    origin = "found by this project's search" if ours else "published by its authors"
     model.__name__ = model.__qualname__ = name
     model.__doc__ = (
-        f"Builds {name}, a {type(genotype).__name__} published by its authors.\n\n"
-        f"It reads {spec.frames} frames of {spec.height}x{spec.width} pixels at "
-        f"{spec.rate:g} a second. Arguments are those of `zoo.build`."
+        f"Builds {name}, a {type(genotype).__name__} {origin}.\n\n"
+        f"It reads {spec.frames} frames of {spec.height}x{spec.width} pixels "
+        f"{times}. Arguments are those of `zoo.build`."
     )
     return model
 

@@ -7,17 +7,28 @@ from zoo.genotypes import (
     EvaNetGenotype,
     Genotype,
     InceptionGenotype,
+    Pseudo3DGenotype,
+    PVNASGenotype,
     ResNet2Plus1DGenotype,
     TinyVideoGenotype,
 )
 from zoo.genotypes.base import check
-from zoo.sketches import assemblenet, evanet, inception, resnet2plus1d, tiny_video
+from zoo.sketches import (
+    assemblenet,
+    cells,
+    evanet,
+    inception,
+    resnet2plus1d,
+    tiny_video,
+)
 from zoo.sketches.parts import Sketch
 
 SKETCHES: dict[type[Genotype], Callable[[Genotype], Sketch]] = {
     AssembleNetGenotype: assemblenet.sketch,
     EvaNetGenotype: evanet.sketch,
     InceptionGenotype: inception.sketch,
+    PVNASGenotype: cells.sketch,
+    Pseudo3DGenotype: cells.sketch,
     ResNet2Plus1DGenotype: resnet2plus1d.sketch,
     TinyVideoGenotype: tiny_video.sketch,
 }

@@ -65,11 +65,8 @@ class Pseudo3DGenotype(CellGenotype):
 
     @property
     def clip_spec(self) -> ClipSpec:
-        """The paper's 8 frames of 112x112 pixels; the frame rate is ours.
-
-        The paper takes two random frames of each quarter of a video.
-        """
-        return ClipSpec(frames=8, rate=2.0, height=112, width=112)
+        """The paper's 8 frames of 112x112 pixels, two of each quarter of a video."""
+        return ClipSpec(frames=8, rate=25.0, height=112, width=112, segments=4)
 
     def stack(self, shape: Features, norms: str) -> Stack:
         return stacked(self, shape, norms)

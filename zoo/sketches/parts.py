@@ -80,6 +80,8 @@ class Sketch:
         edges: As pairs of their names.
         levels: Of each box, which then stand in columns from the left; none are rows
             from the top.
+        ranks: Of each box, the row that it stands in; none are the first that edges
+            allow.
         weights: That edges have learned, between 0 and 1.
         note: What is told below the picture.
     """
@@ -87,6 +89,7 @@ class Sketch:
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
     levels: tuple[int, ...] = ()
+    ranks: tuple[int, ...] = ()
     weights: Mapping[Edge, float] = field(default_factory=dict)
     note: str = ""
 

@@ -70,7 +70,8 @@ def frame(boxes: Sequence[Box]) -> Frame:
 
 def ranked(drawn: Sketch) -> tuple[list[list[str]], list[list[str]]]:
     """Names in each row or column, and each edge's way through them."""
-    depth = dict(zip((box.name for box in drawn.boxes), drawn.levels, strict=False))
+    known = drawn.levels or drawn.ranks
+    depth = dict(zip((box.name for box in drawn.boxes), known, strict=False))
     for box in drawn.boxes:
         before = [depth[source] for source, target in drawn.edges if target == box.name]
         depth.setdefault(box.name, max(before, default=-1) + 1)

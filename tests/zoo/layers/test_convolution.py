@@ -4,7 +4,13 @@ import pytest
 from helpers import check_layer, known_clip
 from keras import ops
 
-from zoo.layers.convolution import SpatialConv, SpatialDepthwiseConv, TemporalConv
+from zoo.layers import convolution
+from zoo.layers.convolution import (
+    FactorisedReduce,
+    SpatialConv,
+    SpatialDepthwiseConv,
+    TemporalConv,
+)
 
 CLIP = known_clip((2, 4, 6, 5, 3))
 
@@ -47,6 +53,47 @@ def test_temporal_conv_is_a_conv3d_over_time(stride, dilation):
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("dense", [0, 32])
+def test_groups_are_convolutions_of_their_own(dense, monkeypatch):
+    monkeypatch.setattr(convolution, "DENSE", dense)  # Both ways to compute them.
+    layer = TemporalConv(6, 3, groups=3, padding="same", use_bias=False)
+    outputs = np.asarray(layer(CLIP))
+    assert layer.kernel.shape == (3, 1, 1, 6)
+    for group in range(3):
+        kernel = ops.expand_dims(layer.kernel[..., 2 * group : 2 * group + 2], 2)
+        expected = conv3d(CLIP[..., group : group + 1], kernel, (1, 1, 1))
+        found = outputs[..., 2 * group : 2 * group + 2]
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_factorised_reduce_reads_two_corners(groups):
+    clip = known_clip((2, 2, 4, 6, 3))
+    layer = FactorisedReduce(8, groups)
+    outputs = np.asarray(layer(clip))
+    kernel = np.asarray(layer.kernel)
+    first, second = clip[:, :, ::2, ::2], clip[:, :, 1::2, 1::2]
+    size = 8 // groups
+    for channel in range(8):
+        corner = first if channel % size < size // 2 else second
+        expected = corner @ kernel[:, channel]
+        np.testing.assert_allclose(outputs[..., channel], expected, rtol=1e-4)
+
+
+def test_a_factorised_reduce_ends_odd_sizes_with_zeros():
+    layer = FactorisedReduce(2)
+    outputs = np.asarray(layer(CLIP))
+    assert outputs.shape == (2, 4, 3, 3, 2)
+    np.testing.assert_array_equal(outputs[:, :, :, 2, 1], 0)
+    assert np.abs(outputs[:, :, :, 2, 0]).min() > 0
+
+
+@pytest.mark.parametrize(("filters", "groups"), [(1, 1), (5, 2), (2, 2), (4, 0)])
+def test_a_factorised_reduce_needs_channels_for_both_corners(filters, groups):
+    with pytest.raises(ValueError, match="`filters` must be at least 2 for each"):
+        FactorisedReduce(filters, groups)
+
+
 def test_depthwise_conv_keeps_channels_apart():
     layer = SpatialDepthwiseConv(3, padding="same")
     before = np.array(layer(CLIP))
@@ -63,6 +110,8 @@ def test_depthwise_conv_keeps_channels_apart():
         (SpatialConv(7, 3, 2, padding="same"), (2, 4, 3, 3, 7)),
         (SpatialDepthwiseConv(3, 2, padding="same"), (2, 4, 3, 3, 3)),
         (TemporalConv(7, 3, 2, padding="same"), (2, 2, 6, 5, 7)),
+        (SpatialConv(6, 3, groups=3, padding="same"), (2, 4, 6, 5, 6)),
+        (FactorisedReduce(6, 2), (2, 4, 3, 3, 6)),
         (TemporalConv(7, 2, dilation_rate=2, padding="same"), (2, 4, 6, 5, 7)),
     ],
     ids=lambda value: getattr(value, "name", None),

@@ -38,6 +38,16 @@ def test_training_is_that_of_keras(shape, compiled):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("affine", [(False, False), (True, False), (False, True)])
+def test_training_without_scale_or_shift_is_that_of_keras(affine):
+    options = {"scale": affine[0], "center": affine[1], "momentum": 0.9}
+    norms = BatchNorm(**options), keras.layers.BatchNormalization(**options)
+    ours, theirs = (norm(CLIP, training=True) for norm in norms)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+    for new, old in zip(norms[0].weights, norms[1].weights, strict=True):
+        np.testing.assert_allclose(new, old, rtol=1e-4, atol=1e-6)
+
+
 def test_a_frozen_norm_does_not_move():
     layer = BatchNorm()
     layer.trainable = False

@@ -194,6 +194,7 @@ class Connection:
     """What a node adds up: a source, and layers on it; none pass it on as it is."""
 
     source: int
+    operation: str
     layers: Layers
 
 
@@ -325,6 +326,7 @@ def connected(stack: Stack, cells: Mapping[str, Cell]) -> Plan:
             tuple(
                 Connection(
                     edge.source,
+                    edge.operation,
                     stack.operation(
                         frame,
                         edge.source,
