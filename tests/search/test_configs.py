@@ -7,9 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from search import journal
+from zoo import genotypes
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "gin" / "search").glob("*.gin"))
@@ -18,7 +20,9 @@ NAMES = sorted(path.stem for path in (ROOT / "gin" / "search").glob("*.gin"))
 OTHERS = (
     *("smoke", "assemblenet_one_shot", "assemblenet_thin"),
     *("evanet_charades", "evanet_thin"),
+    *("pseudo3d", "pseudo3d_thin", "pvnas", "pvnas_thin"),
 )
+DIFFERENTIABLE = ("pseudo3d", "pvnas")
 
 
 def command(workdir, *arguments, **environment):
@@ -87,6 +91,22 @@ def test_a_config_of_one_training_searches_and_prunes_anew(tmp_path):
 
 
 @pytest.mark.model
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_a_config_of_a_differentiable_search_derives_a_network(tmp_path, name):
+    config = f"--gin_file=search/{name}.gin"
+    code, out, err = command(tmp_path, config, "--smoke", "--data=moving_shapes")
+    assert code == 0, err
+    assert trials(tmp_path) == ["0001", "0002"]
+    assert "step 4/4" in err
+    assert "Best network" in out
+    assert "Train it: python -m zoo.train --model=" in out
+    assert (tmp_path / "operative.gin").exists()
+    genotype = genotypes.from_json((tmp_path / "best.json").read_text())
+    assert genotype.to_json() in trials(tmp_path, "genotype")
+    assert "Traceback" not in err
+
+
+@pytest.mark.model
 def test_a_mistake_is_one_line(tmp_path):
     code, out, err = command(
         tmp_path / "run",
@@ -127,8 +147,33 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(tmp_path):
     )
 
 
+@pytest.mark.slow
+def test_a_differentiable_search_that_is_killed_ends_the_same(tmp_path):
+    arguments = ("--gin_file=search/pseudo3d.gin", "--smoke", "--data=moving_shapes")
+    line = [sys.executable, "-m", "search.run", f"--workdir={tmp_path / 'killed'}"]
+    process = subprocess.Popen([*line, *arguments], cwd=ROOT)
+    while not (tmp_path / "killed" / "checkpoint.npz").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    for name in ("killed", "whole"):
+        code, _, err = command(tmp_path / name, *arguments)
+        assert code == 0, err
+        assert ("resumed at step" in err) is (name == "killed")
+    files = [tmp_path / name / "checkpoint.npz" for name in ("killed", "whole")]
+    killed, whole = map(np.load, files)
+    assert killed.files == whole.files
+    for name in killed.files:
+        np.testing.assert_array_equal(killed[name], whole[name])
+
+
 @pytest.mark.jax
-def test_it_searches_where_tensorflow_is_not_installed(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [("demo", ["0000", "0001", "0002"]), ("pseudo3d", ["0001", "0002"])],
+)
+def test_it_searches_where_tensorflow_is_not_installed(tmp_path, name, rows):
     # A None among the modules makes an import of it fail.
     code = (
         "import sys; sys.modules['tensorflow'] = None; sys.argv[0] = 'search.run'\n"
@@ -137,7 +182,7 @@ def test_it_searches_where_tensorflow_is_not_installed(tmp_path):
     process = subprocess.run(
         [
             *(sys.executable, "-c", code, f"--workdir={tmp_path}", "--smoke"),
-            *("--gin_file=search/demo.gin", "--data=moving_shapes"),
+            *(f"--gin_file=search/{name}.gin", "--data=moving_shapes"),
         ],
         capture_output=True,
         text=True,
@@ -146,4 +191,4 @@ def test_it_searches_where_tensorflow_is_not_installed(tmp_path):
         timeout=300,
     )
     assert process.returncode == 0, process.stderr
-    assert trials(tmp_path) == ["0000", "0001", "0002"]
+    assert trials(tmp_path) == rows
