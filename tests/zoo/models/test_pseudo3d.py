@@ -80,14 +80,15 @@ def test_norms_of_a_search_also_follow_pools():
         final = zoo.build(genotype, SHAPE)
         search = zoo.build(genotype, SHAPE, norms="search")
     norms = [
-        {x.name: x.scale for x in model.layers if isinstance(x, BatchNorm)}
+        {x.name: (x.scale, x.center) for x in model.layers if isinstance(x, BatchNorm)}
         for model in (final, search)
     ]
     pools = set(norms[1]) - set(norms[0])
     assert len(pools) == 8
-    assert all(norms[0].values())
+    assert set(norms[0].values()) == {(True, True)}
     # As in DARTS the stem has scale and shift in both.
-    assert [name for name, scale in norms[1].items() if scale] == ["stem"]
+    assert norms[1].pop("stem") == (True, True)
+    assert set(norms[1].values()) == {(False, False)}
 
 
 @pytest.fixture(scope="module")
