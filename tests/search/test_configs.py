@@ -45,9 +45,11 @@ def trials(workdir, column="trial"):
         return [row[column] for row in csv.DictReader(file)]
 
 
-# EvaNet's networks take longest to compile: one of its two spaces is enough each time.
+# EvaNet's networks take longest to compile: one of its two spaces is enough each time;
+# then those of PV-NAS, of which another test builds the supernet.
+LONG = ("evanet_simple", "pvnas_random")
 SEARCHED = [
-    pytest.param(name, marks=pytest.mark.slow) if name == "evanet_simple" else name
+    pytest.param(name, marks=pytest.mark.slow) if name in LONG else name
     for name in NAMES
     if name not in OTHERS
 ]
