@@ -8,7 +8,7 @@ from zoo.sketches.parts import Box, Sketch, shape_text
 
 SOURCES = {"rgb": "RGB", "flow": "Flow", "object": "Objects"}
 HEAD = "head"
-LITE = "Its modules are inverted bottlenecks, as in AssembleNet++ lite."
+LITE = "Modules are inverted bottlenecks."
 WEIGHTS = "The darker an edge, the larger the weight that it learned."
 ATTENTION = {
     "none": "",
