@@ -27,7 +27,7 @@ def sketch(genotype: AssembleNetGenotype) -> Sketch:
     edges = [(names[source], names[reader]) for source, reader in genotype.edges]
     tops = [name for name, level in zip(names, levels, strict=True) if level == LEVELS]
     joined = (f"{len(tops)} nodes", "joined") if len(tops) > 1 else ()
-    wider = [f"1x1 to {layer.output.channels} channels" for layer in plan.head]
+    wider = [f"1x1 to {layer.output.channels}" for layer in plan.head]
     lines = (*joined, *wider, "mean", "dense")
     boxes.append(Box(HEAD, "Head", lines, kind="head"))
     weights = {
