@@ -5,7 +5,7 @@ from collections import defaultdict
 from zoo.sketches.parts import Sketch
 from zoo.sketches.rows import Place, frame, height
 
-GAP, COLUMN_GAP, LANE = 12, 32, 12  # Pixels.
+GAP, COLUMN_GAP, LANE = 12, 28, 12  # Pixels.
 HEAD = 8  # Of an arrow.
 
 

@@ -109,7 +109,7 @@ def test_attention_is_told_of():
 
 def test_the_lite_form_is_told_of():
     lite = FOUND["assemblenet_plus_lite"]
-    expected = ("1x1 to 432 channels", "1x1 to 2048 channels", "mean", "dense")
+    expected = ("1x1 to 432", "1x1 to 2048", "mean", "dense")
     found = boxes(lite)
     assert found["head"].lines == expected
     assert found["node2"].lines == ("12 channels", "dilation 1", "3 modules")

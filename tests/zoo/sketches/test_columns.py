@@ -63,7 +63,7 @@ def test_edges_of_a_box_begin_and_end_one_below_the_other():
 def test_boxes_and_lanes_keep_apart_within_the_picture(name):
     places, _, width, bottom = laid_out(sketch(FOUND[name]))
     for place in places.values():
-        assert 0 <= place.left < place.left + place.width <= width
+        assert 0 <= place.left < place.left + place.width <= width + 1e-6
         assert 0 <= place.top < place.top + place.height <= bottom
     for one, two in itertools.combinations(places.values(), 2):
         beside = one.left + one.width < two.left or two.left + two.width < one.left
