@@ -1,5 +1,6 @@
 """What the parts of bench_search.py share: runs, means, pictures, provenance."""
 
+import hashlib
 import json
 import multiprocessing
 import platform
@@ -30,13 +31,23 @@ class Kept:
     def __call__(self, task: tuple) -> object:
         if self.folder is None:
             return self.run(task)
-        name = "-".join(str(part).replace(" ", "_") for part in task)
+        name = "-".join(_short(str(part)) for part in task)
         path = Path(self.folder) / f"{name}.json"
         if not path.exists():
             outcome = self.run(task)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, outcome)
         return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _short(part: str) -> str:
+    """A part of a task as a part of a file's name."""
+    long = len(part) > 60
+    return (
+        hashlib.sha256(part.encode()).hexdigest()[:12]
+        if long
+        else part.replace(" ", "_")
+    )
 
 
 def run_all(
