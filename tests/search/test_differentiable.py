@@ -173,8 +173,15 @@ def test_a_kill_within_an_epoch_changes_nothing(tmp_path, instant, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(training, "scorer", lambda *args, **kwargs: scored)
         search(tmp_path / "cut", **given)
-    assert instant[before + 1][0] == 7
+    resumed, before = instant[before + 1 :], len(instant)
     search(tmp_path / "whole", **given)
+    whole = instant[before + 1 :]
+    assert [call[:2] for call in resumed] == [call[:2] for call in whole[6:]]
+    for (_, _, *own), (_, _, *theirs) in zip(resumed, whole[6:], strict=True):
+        for one, other in zip(
+            [*own[0], *own[1]], [*theirs[0], *theirs[1]], strict=True
+        ):
+            np.testing.assert_array_equal(*map(ops.convert_to_numpy, (one, other)))
     assert_same(tmp_path)
 
 

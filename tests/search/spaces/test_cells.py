@@ -1,14 +1,20 @@
 """Both spaces of cells, as they share all but the layout."""
 
+import functools
 import random
 import subprocess
 import sys
 
 import pytest
+from clip_sources import ArrayClips
 
+from search import run
+from search.random_search import RandomOracle
 from search.spaces.pseudo3d import Pseudo3DSpace
 from search.spaces.pvnas import PVNASSpace
 from search.spaces.tiny_video import TinyVideoSpace
+from search.tournament import TournamentOracle
+from zoo import genotypes
 from zoo.genotypes.cells import FREE, ZERO
 from zoo.genotypes.plans.cells import edges
 
@@ -172,6 +178,16 @@ def test_a_parent_of_other_nodes_is_refused():
     parent = Pseudo3DSpace(nodes=3).sample(random.Random(0))
     with pytest.raises(ValueError, match="`parent` must be of 4 nodes"):
         Pseudo3DSpace().mutate(parent, random.Random(0))
+
+
+@pytest.mark.usefixtures("instant")
+@pytest.mark.parametrize("oracle", [TournamentOracle, RandomOracle])
+def test_evolutions_search_in_it(tmp_path, space, oracle):
+    given = {"population_size": 2, "sample_size": 2}
+    given = given if oracle is TournamentOracle else {}
+    method = functools.partial(oracle, space=space, max_trials=4, **given)
+    record = run.search(method, ArrayClips(), str(tmp_path))
+    assert genotypes.from_json(record.genotype).by_kind.keys() == space.kinds.keys()
 
 
 def test_imports_no_keras():
