@@ -15,6 +15,7 @@ from zoo.genotypes.tiny_video import (
     TinyVideoGenotype,
 )
 from zoo.layers.convolution import SpatialConv
+from zoo.layers.frame_mixture import FrameMixture
 from zoo.layers.fusion import GatedSum
 from zoo.layers.gaussian import InflatedTGM
 from zoo.layers.normalization import BatchNorm
@@ -109,32 +110,50 @@ def plain(**arguments):
     return layers.Conv3D(5, 3, padding="same", use_bias=False, **arguments)
 
 
+SEPARATE = [SpatialConv, FrameMixture]
 CONVOLUTIONS = [
-    (layers.Conv3D(5, 3, (2, 1, 1), padding="same", use_bias=False), layers.Conv3D),
-    (InflatedTGM(5, (3, 3, 3), (2, 2, 1)), layers.Conv3D),
-    (InflatedTGM(5, (5, 3, 3), profile="cauchy", padding="valid"), layers.Conv3D),
-    (InflatedTGM(5, (1, 3, 3), (1, 2, 2)), SpatialConv),
-    (InflatedTGM(5, (1, 3, 3), (2, 1, 1)), layers.Conv3D),
+    (layers.Conv3D(5, 3, (2, 1, 1), padding="same", use_bias=False), [layers.Conv3D]),
+    (InflatedTGM(5, (3, 3, 3), (2, 2, 1)), [layers.Conv3D]),
+    (InflatedTGM(5, (5, 3, 3), profile="cauchy", padding="valid"), [layers.Conv3D]),
+    (InflatedTGM(5, (1, 3, 3), (1, 2, 2)), [SpatialConv]),
+    (InflatedTGM(5, (1, 3, 3), (2, 1, 1)), [layers.Conv3D]),
+    (InflatedTGM(5, (3, 3, 3), (1, 2, 1)), SEPARATE),
+    (InflatedTGM(5, (5, 1, 1), (1, 2, 2), padding="valid"), SEPARATE),
+    (InflatedTGM(5, (15, 3, 3)), SEPARATE),
 ]
-IDS = ["conv3d", "itgm", "cauchy", "flat", "flat-strided"]
+IDS = ["conv3d", "itgm", "cauchy", "flat", "flat-strided", "separate", "valid", "long"]
 
 
-@pytest.mark.parametrize(("conv", "kind"), CONVOLUTIONS, ids=IDS)
-def test_a_space_time_convolution_merges(conv, kind):
+@pytest.mark.parametrize(("conv", "kinds"), CONVOLUTIONS, ids=IDS)
+def test_a_space_time_convolution_merges(conv, kinds):
     clip = keras.Input((6, 6, 5, 3))
     conv = type(conv).from_config(conv.get_config())
     x = layers.Activation("relu", name="end")(BatchNorm()(conv(clip)))
-    fused = assert_fuses_to([kind], x, clip)
+    fused = assert_fuses_to(kinds, x, clip)
     assert fused.layers[-1].name == "end"
 
 
-@pytest.mark.parametrize(("conv", "kind"), CONVOLUTIONS[1:], ids=IDS[1:])
-def test_a_mixture_folds_by_itself(conv, kind):
+@pytest.mark.parametrize(("conv", "kinds"), CONVOLUTIONS[1:], ids=IDS[1:])
+def test_a_mixture_folds_by_itself(conv, kinds):
     clip = keras.Input((6, 6, 5, 3))
     conv = type(conv).from_config({**conv.get_config(), "name": "alone"})
     pooled = layers.MaxPooling3D(2)
-    fused = assert_fuses_to([kind, layers.MaxPooling3D], pooled(conv(clip)), clip)
-    assert fused.layers[1].name == "alone"
+    fused = assert_fuses_to([*kinds, layers.MaxPooling3D], pooled(conv(clip)), clip)
+    assert fused.layers[-2].name == "alone"
+    assert zoo.endpoints(fused)[0] == "alone"
+
+
+@pytest.mark.parametrize("profile", ["gaussian", "cauchy"])
+@pytest.mark.parametrize(("frames", "length"), [(1, 1), (2, 3), (4, 7), (6, 9)])
+def test_a_mixture_is_no_longer_than_what_its_clip_lets_it_see(profile, frames, length):
+    clip = keras.Input((frames, 6, 5, 3))
+    conv = InflatedTGM(5, (9, 3, 3), profile=profile)
+    kinds = [SpatialConv] if frames == 1 else [layers.Conv3D]
+    if profile == "gaussian" and frames > 1:
+        kinds = SEPARATE
+    fused = assert_fuses_to(kinds, BatchNorm()(conv(clip)), clip)
+    if frames > 1:
+        assert fused.layers[-1].kernel.shape[0] == length
 
 
 @pytest.mark.parametrize("parts", [{"scale": False}, {"center": False}], ids=str)
@@ -167,4 +186,4 @@ def test_a_norm_that_is_not_the_only_reader_stays():
     clip = keras.Input((4, 5, 5, 3))
     x = InflatedTGM(5, (3, 3, 3))(clip)
     outputs = layers.Add()([x, BatchNorm()(x)])
-    assert_fuses_to([layers.Conv3D, BatchNorm, layers.Add], outputs, clip)
+    assert_fuses_to([*SEPARATE, BatchNorm, layers.Add], outputs, clip)

@@ -6,9 +6,9 @@ import keras
 from keras import initializers, layers, ops
 
 from zoo.genotypes.base import check, check_whole
+from zoo.layers.frame_mixture import PADDINGS, FrameMixture, mix_frames
 
 PROFILES = ("gaussian", "cauchy")
-PADDINGS = ("same", "valid")
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -27,7 +27,12 @@ class InflatedTGM(layers.Layer):
     `1 / (1 + pi (l - mu)^2 / w)` with `w = exp(1.5 - 2 |tanh(width)|)`, and each pair
     of an input and an output channel has a mixture of its own, `K[l, in, out]`.
 
-    A kernel of one frame is a 2D convolution of each frame, with no weights but S.
+    A kernel of one frame is a 2D convolution of each frame, with no weights but S. With
+    `"gaussian"` the layer convolves each frame by S and then mixes the frames of each
+    channel by K, which is the same in a fraction of the time: 1 / L of the products,
+    and L for each element out. It makes the 3D kernel for `"cauchy"`, and where it
+    strides over time, which mixes frames that nobody reads. Of a kernel that is longer
+    than what a clip lets it see, only that part is made.
 
     Input: `(batch, time, height, width, channels)`; output the same, strided, with
     `filters` channels.
@@ -112,13 +117,35 @@ class InflatedTGM(layers.Layer):
         strides = [s // t for s, t in zip(self.strides, steps, strict=True)]
         if max(steps) > 1:
             inputs = inputs[:, :: steps[0], :: steps[1], :: steps[2]]
-        if self.kernel_size[0] > 1:
-            kernel = ops.cast(self.inflated_kernel(), self.compute_dtype)
-            return ops.conv(inputs, kernel, strides, self.padding)
-        kernel = ops.cast(self.kernel, self.compute_dtype)
+        frames = inputs.shape[1]
+        if self.separates(frames):
+            outputs = self._each_frame(inputs, self.kernel, strides[1:])
+            mixture = ops.cast(self._mixture(frames)[:, 0], self.compute_dtype)
+            return mix_frames(outputs, mixture, self.padding)
+        kernel = self.inflated_kernel(frames)
+        if kernel.shape[0] == 1:  # Or there is but one frame to stride over.
+            return self._each_frame(inputs, kernel[0], strides[1:])
+        kernel = ops.cast(kernel, self.compute_dtype)
+        return ops.conv(inputs, kernel, strides, self.padding)
+
+    def _each_frame(self, inputs, kernel, strides: list[int]):
+        """The 2D convolution of every frame."""
+        kernel = ops.cast(kernel, self.compute_dtype)
         frames = ops.reshape(inputs, (-1, *inputs.shape[2:]))
-        outputs = ops.conv(frames, kernel, strides[1:], self.padding)
+        outputs = ops.conv(frames, kernel, strides, self.padding)
         return ops.reshape(outputs, (-1, inputs.shape[1], *outputs.shape[1:]))
+
+    def separates(self, frames: int) -> bool:
+        """Whether it convolves and then mixes, where it reads so many frames."""
+        over_time = self._seen(frames) > 1 and self.strides[0] == 1
+        return self.profile == "gaussian" and over_time
+
+    def _seen(self, frames: int | None) -> int:
+        """Frames of its kernel that meet any of a clip's."""
+        length = self.kernel_size[0]
+        if frames is None or self.padding == "valid":
+            return length
+        return min(length, 2 * frames - 1)
 
     def profiles(self):
         """The bells over time, (M, L); each has the sum 1."""
@@ -133,32 +160,70 @@ class InflatedTGM(layers.Layer):
         bells = 1 / (1 + math.pi * squares / spread[:, None])
         return bells / (ops.sum(bells, axis=1, keepdims=True) + 1e-6)
 
-    def inflated_kernel(self):
-        """The kernel as of a 3D convolution, (L, height, width, in, out)."""
+    def inflated_kernel(self, frames: int | None = None):
+        """The kernel as of a 3D convolution, (L, height, width, in, out).
+
+        Args:
+            frames: Of the clips that it meets: only its middle, where they are few.
+        """
         kernel = self._wide(self.kernel)[None]
         if self.kernel_size[0] == 1:
             return kernel
-        shares = ops.softmax(self._wide(self.mixture_logits), axis=1)
-        mixture = ops.transpose(ops.matmul(shares, self.profiles()))
-        shape = (self.kernel_size[0], 1, 1, -1, self.filters)
-        return kernel * ops.reshape(mixture, shape)
+        mixture = self._mixture(frames)
+        return kernel * mixture[:, None, None]
+
+    def mixture(self, frames: int | None = None) -> FrameMixture:
+        """A layer, built, that mixes the frames after the convolution of each by S.
+
+        Args:
+            frames: Of the clips that it meets: only its middle, where they are few.
+
+        Raises:
+            ValueError: The profile is not "gaussian", or the kernel is of one frame.
+        """
+        check(self.built, "layer", "built before it is folded", self.name)
+        alone = self.profile == "gaussian" and self.kernel_size[0] > 1
+        rule = 'of profile "gaussian" and more than one frame to be taken apart'
+        check(alone, "layer", rule, self.name)
+        mixture = self._mixture(frames)[:, 0]
+        options = {"use_bias": False, "dtype": self.dtype_policy, "name": self.name}
+        layer = FrameMixture(mixture.shape[0], self.padding, **options)
+        layer.build((None, None, None, None, self.filters))
+        layer.kernel.assign(mixture)
+        return layer
+
+    def _mixture(self, frames: int | None):
+        """K, (L, 1 or in, out)."""
+        seen = self._seen(frames)
+        cut = (self.kernel_size[0] - seen) // 2
+        bells = ops.transpose(self.profiles()[:, cut : cut + seen])
+        logits = ops.transpose(self._wide(self.mixture_logits))
+        # A softmax, but over the first axis, where TensorFlow's takes twice as long.
+        shares = ops.exp(logits - ops.stop_gradient(ops.max(logits, axis=0)))
+        mixture = ops.matmul(bells, shares) / ops.sum(shares, axis=0)
+        return ops.reshape(mixture, (seen, -1, self.filters))
 
     def _wide(self, weight):
         """At least float32."""
         return ops.cast(weight, keras.backend.result_type(weight.dtype, "float32"))
 
-    def fold(self) -> layers.Conv3D:
-        """A plain convolution, built, with the kernel and the name of this layer."""
+    def fold(self, frames: int | None = None) -> layers.Conv3D:
+        """A plain convolution, built, with the kernel and the name of this layer.
+
+        Args:
+            frames: Of the clips that it meets: its kernel is no longer than what they
+                let it see. None is any.
+        """
         check(self.built, "layer", "built before it is folded", self.name)
-        conv = self._plain()
+        conv = self._plain(self._seen(frames))
         conv.build((None, None, None, None, self.kernel.shape[-2]))
-        conv.kernel.assign(self.inflated_kernel())
+        conv.kernel.assign(self.inflated_kernel(frames))
         return conv
 
-    def _plain(self) -> layers.Conv3D:
+    def _plain(self, length: int | None = None) -> layers.Conv3D:
         return layers.Conv3D(
             self.filters,
-            self.kernel_size,
+            (length or self.kernel_size[0], *self.kernel_size[1:]),
             self.strides,
             self.padding,
             use_bias=False,
@@ -171,7 +236,11 @@ class InflatedTGM(layers.Layer):
         return self._plain().compute_output_shape(input_shape)
 
     def cost(self, input_shape: tuple[int, ...]) -> tuple[int, int]:
-        """Multiply-accumulates of the 3D convolution and elements out, of one clip."""
+        """Multiply-accumulates and elements out of the 3D convolution, of one clip.
+
+        That is the form it folds to, and what any is compared by. Where it `separates`
+        it makes about `elements * (height * width * in + L)` (docs/decisions.md).
+        """
         elements = math.prod(self.compute_output_shape(input_shape)[1:])
         return elements * math.prod(self.kernel_size) * input_shape[-1], elements
 

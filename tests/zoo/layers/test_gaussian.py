@@ -1,3 +1,4 @@
+import helpers
 import keras
 import numpy as np
 import pytest
@@ -112,6 +113,11 @@ FORMS = [
     {"kernel_size": (1, 3, 3), "strides": (1, 2, 2)},
     {"kernel_size": (1, 3, 3), "strides": (2, 1, 1), "padding": "valid"},
     {"kernel_size": (1, 1, 1), "strides": (2, 2, 2)},
+    {"kernel_size": (5, 3, 2), "strides": (1, 2, 3), "padding": "valid"},
+    {"kernel_size": (7, 1, 1), "strides": (1, 2, 2)},
+    {"kernel_size": (17, 3, 3)},
+    {"kernel_size": (17, 3, 3), "profile": "cauchy"},
+    *[{"kernel_size": (17, 2, 2), "strides": (stride, 1, 1)} for stride in (2, 5)],
 ]
 
 
@@ -126,7 +132,53 @@ def test_it_folds_to_a_plain_convolution(form):
     np.testing.assert_allclose(folded(CLIP), layer(CLIP), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("form", [FORMS[index] for index in (1, 3, 4)], ids=str)
+@pytest.mark.parametrize(("profile", "strides"), [("gaussian", 1), ("cauchy", 2)])
+def test_a_single_frame_sees_the_middle_of_the_kernel(profile, strides):
+    frame = CLIP[:, :1]
+    form = {"kernel_size": (5, 3, 3), "strides": (strides, 1, 1)}
+    layer = filled(frame.shape, **form, profile=profile)
+    middle = kernel_of(layer)[2]
+    expected = ops.conv(frame[:, 0], middle, padding="same")
+    np.testing.assert_allclose(layer(frame)[:, 0], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(layer.inflated_kernel(1), middle[None], atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("form", "frames", "separates"),
+    [
+        ({}, 6, True),
+        ({"strides": (1, 2, 2)}, 6, True),
+        ({}, 1, False),
+        ({"padding": "valid"}, 6, True),
+        ({"strides": (2, 1, 1)}, 6, False),
+        ({"profile": "cauchy"}, 6, False),
+        ({"kernel_size": (1, 3, 3)}, 6, False),
+    ],
+    ids=str,
+)
+def test_separates_where_no_work_is_lost(form, frames, separates):
+    arguments = {"filters": 5, "kernel_size": (3, 3, 3), **form}
+    assert InflatedTGM(**arguments).separates(frames) is separates
+
+
+def test_learns_as_the_folded_kernel_does(monkeypatch):
+    weights = []
+    for separates in (True, False):
+        if not separates:
+            monkeypatch.setattr(InflatedTGM, "separates", lambda *_: False)
+        layer = filled(kernel_size=(17, 2, 3))
+        model = keras.Sequential([keras.Input(CLIP.shape[1:]), layer])
+        loss = lambda _, y: ops.sum(ops.square(y - 0.5))  # noqa: E731
+        model.compile("sgd", loss=loss, run_eagerly=not helpers.COMPILED)
+        before = layer.get_weights()
+        model.train_on_batch(CLIP, CLIP[..., :1])
+        pairs = zip(layer.get_weights(), before, strict=True)
+        weights.append([new - old for new, old in pairs])
+    for own, folded in zip(*weights, strict=True):
+        np.testing.assert_allclose(own, folded, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", [FORMS[index] for index in (0, 1, 3, 4)], ids=str)
 def test_contract(form):
     layer = InflatedTGM(5, **{"kernel_size": (3, 3, 3), **form})
     check_layer(layer, CLIP, layer.compute_output_shape(CLIP.shape))
@@ -159,6 +211,15 @@ def test_the_mixture_is_of_full_precision():
     # Within a call, too, only the product is rounded, as the folded layer's is.
     outputs, folded = (ops.cast(f(CLIP), "float32") for f in (half, half.fold()))
     np.testing.assert_array_equal(outputs, folded)
+
+
+def test_half_precision_is_near_the_whole():
+    whole = filled()
+    half = InflatedTGM.from_config({**whole.get_config(), "dtype": "mixed_bfloat16"})
+    half.build(CLIP.shape)
+    half.set_weights(whole.get_weights())
+    outputs = ops.cast(half(CLIP), "float32")
+    np.testing.assert_allclose(outputs, whole(CLIP), rtol=0.02, atol=0.02)
 
 
 def test_starts_as_the_paper_and_its_code_do():
@@ -212,6 +273,14 @@ def test_rejects(name, value):
 def test_rejects_what_it_can_not_fold():
     with pytest.raises(ValueError, match="built"):
         InflatedTGM(5, (3, 3, 3)).fold()
+
+
+@pytest.mark.parametrize(
+    "form", [{"profile": "cauchy"}, {"kernel_size": (1, 3, 3)}], ids=str
+)
+def test_rejects_what_it_can_not_take_apart(form):
+    with pytest.raises(ValueError, match="gaussian"):
+        filled(**form).mixture()
 
 
 def test_refuses_a_size_that_is_not_static():
