@@ -34,6 +34,10 @@ LAYERS = [
     ((4, 8, 14, 14, 160), 320, 7, "gaussian"),
     ((4, 8, 14, 14, 160), 320, 3, "cauchy"),
     ((1, 16, 28, 28, 128), 192, 1, "gaussian"),
+    # Small maps, where making a kernel takes as long as using it.
+    ((1, 1, 4, 4, 192), 384, 3, "gaussian"),
+    ((1, 2, 7, 7, 128), 256, 11, "cauchy"),
+    ((1, 2, 4, 4, 341), 682, 3, "cauchy"),
 ]
 # One network of each kind, and the clip that it reads here; None is its own.
 NETWORKS = {
@@ -248,7 +252,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=("layers", "networks", "all"), default="all")
     parser.add_argument("--names", nargs="+", default=list(NETWORKS))
-    parser.add_argument("--frames", nargs="+", type=int, default=[1, 3, 7])
+    parser.add_argument("--frames", nargs="+", type=int, default=[1, 3, 7, 11])
     parser.add_argument("--rounds", type=int, default=15)
     flags = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {keras.backend.backend()}")

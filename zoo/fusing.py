@@ -97,7 +97,7 @@ def _activates(layer) -> bool:
 def _folded(layer: InflatedTGM) -> list[layers.Layer]:
     """Plain layers, built, that one after the other have the same outputs."""
     frames = layer.input.shape[1]
-    if layer.separates(frames):
+    if layer.separates and layer.seen(frames) > 1:
         name = f"{layer.name}_frames"
         return [_each_frame(layer, layer.kernel, name), layer.mixture(frames)]
     conv = layer.fold(frames)

@@ -65,6 +65,8 @@ class FrameMixture(layers.Layer):
 def mix_frames(clip, kernel, padding: str):
     """The depthwise convolution over time, by a kernel (frames, channels)."""
     length, frames = kernel.shape[0], clip.shape[1]
+    if length == 1:
+        return clip * kernel[0]
     if keras.backend.backend() == "tensorflow":
         _, _, height, width, channels = clip.shape
         folded = ops.reshape(clip, (-1, frames, height * width, channels))

@@ -118,7 +118,7 @@ class InflatedTGM(layers.Layer):
         if max(steps) > 1:
             inputs = inputs[:, :: steps[0], :: steps[1], :: steps[2]]
         frames = inputs.shape[1]
-        if self.separates(frames):
+        if self.separates:
             outputs = self._each_frame(inputs, self.kernel, strides[1:])
             mixture = ops.cast(self._mixture(frames)[:, 0], self.compute_dtype)
             return mix_frames(outputs, mixture, self.padding)
@@ -135,13 +135,14 @@ class InflatedTGM(layers.Layer):
         outputs = ops.conv(frames, kernel, strides, self.padding)
         return ops.reshape(outputs, (-1, inputs.shape[1], *outputs.shape[1:]))
 
-    def separates(self, frames: int) -> bool:
-        """Whether it convolves and then mixes, where it reads so many frames."""
-        over_time = self._seen(frames) > 1 and self.strides[0] == 1
+    @property
+    def separates(self) -> bool:
+        """Whether it convolves each frame and then mixes frames."""
+        over_time = self.kernel_size[0] > 1 and self.strides[0] == 1
         return self.profile == "gaussian" and over_time
 
-    def _seen(self, frames: int | None) -> int:
-        """Frames of its kernel that meet any of a clip's."""
+    def seen(self, frames: int | None = None) -> int:
+        """How many frames of its kernel meet any of a clip's; None is any clip."""
         length = self.kernel_size[0]
         if frames is None or self.padding == "valid":
             return length
@@ -179,12 +180,10 @@ class InflatedTGM(layers.Layer):
             frames: Of the clips that it meets: only its middle, where they are few.
 
         Raises:
-            ValueError: The profile is not "gaussian", or the kernel is of one frame.
+            ValueError: The layer is not one that `separates`.
         """
+        check(self.separates, "layer", "one that separates", self.name)
         check(self.built, "layer", "built before it is folded", self.name)
-        alone = self.profile == "gaussian" and self.kernel_size[0] > 1
-        rule = 'of profile "gaussian" and more than one frame to be taken apart'
-        check(alone, "layer", rule, self.name)
         mixture = self._mixture(frames)[:, 0]
         options = {"use_bias": False, "dtype": self.dtype_policy, "name": self.name}
         layer = FrameMixture(mixture.shape[0], self.padding, **options)
@@ -194,7 +193,7 @@ class InflatedTGM(layers.Layer):
 
     def _mixture(self, frames: int | None):
         """K, (L, 1 or in, out)."""
-        seen = self._seen(frames)
+        seen = self.seen(frames)
         cut = (self.kernel_size[0] - seen) // 2
         bells = ops.transpose(self.profiles()[:, cut : cut + seen])
         logits = ops.transpose(self._wide(self.mixture_logits))
@@ -215,7 +214,7 @@ class InflatedTGM(layers.Layer):
                 let it see. None is any.
         """
         check(self.built, "layer", "built before it is folded", self.name)
-        conv = self._plain(self._seen(frames))
+        conv = self._plain(self.seen(frames))
         conv.build((None, None, None, None, self.kernel.shape[-2]))
         conv.kernel.assign(self.inflated_kernel(frames))
         return conv

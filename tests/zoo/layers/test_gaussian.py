@@ -132,7 +132,9 @@ def test_it_folds_to_a_plain_convolution(form):
     np.testing.assert_allclose(folded(CLIP), layer(CLIP), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("profile", "strides"), [("gaussian", 1), ("cauchy", 2)])
+@pytest.mark.parametrize(
+    ("profile", "strides"), [("gaussian", 1), ("gaussian", 2), ("cauchy", 2)]
+)
 def test_a_single_frame_sees_the_middle_of_the_kernel(profile, strides):
     frame = CLIP[:, :1]
     form = {"kernel_size": (5, 3, 3), "strides": (strides, 1, 1)}
@@ -144,28 +146,27 @@ def test_a_single_frame_sees_the_middle_of_the_kernel(profile, strides):
 
 
 @pytest.mark.parametrize(
-    ("form", "frames", "separates"),
+    ("form", "separates"),
     [
-        ({}, 6, True),
-        ({"strides": (1, 2, 2)}, 6, True),
-        ({}, 1, False),
-        ({"padding": "valid"}, 6, True),
-        ({"strides": (2, 1, 1)}, 6, False),
-        ({"profile": "cauchy"}, 6, False),
-        ({"kernel_size": (1, 3, 3)}, 6, False),
+        ({}, True),
+        ({"strides": (1, 2, 2)}, True),
+        ({"padding": "valid"}, True),
+        ({"strides": (2, 1, 1)}, False),
+        ({"profile": "cauchy"}, False),
+        ({"kernel_size": (1, 3, 3)}, False),
     ],
     ids=str,
 )
-def test_separates_where_no_work_is_lost(form, frames, separates):
-    arguments = {"filters": 5, "kernel_size": (3, 3, 3), **form}
-    assert InflatedTGM(**arguments).separates(frames) is separates
+def test_separates_where_no_work_is_lost(form, separates):
+    layer = InflatedTGM(**{"filters": 5, "kernel_size": (3, 3, 3), **form})
+    assert layer.separates is separates
 
 
 def test_learns_as_the_folded_kernel_does(monkeypatch):
     weights = []
     for separates in (True, False):
         if not separates:
-            monkeypatch.setattr(InflatedTGM, "separates", lambda *_: False)
+            monkeypatch.setattr(InflatedTGM, "separates", False)
         layer = filled(kernel_size=(17, 2, 3))
         model = keras.Sequential([keras.Input(CLIP.shape[1:]), layer])
         loss = lambda _, y: ops.sum(ops.square(y - 0.5))  # noqa: E731
@@ -276,10 +277,10 @@ def test_rejects_what_it_can_not_fold():
 
 
 @pytest.mark.parametrize(
-    "form", [{"profile": "cauchy"}, {"kernel_size": (1, 3, 3)}], ids=str
+    "form", [{"profile": "cauchy"}, {"strides": (2, 1, 1)}], ids=str
 )
 def test_rejects_what_it_can_not_take_apart(form):
-    with pytest.raises(ValueError, match="gaussian"):
+    with pytest.raises(ValueError, match="separates"):
         filled(**form).mixture()
 
 
