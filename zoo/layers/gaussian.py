@@ -237,8 +237,8 @@ class InflatedTGM(layers.Layer):
     def cost(self, input_shape: tuple[int, ...]) -> tuple[int, int]:
         """Multiply-accumulates and elements out of the 3D convolution, of one clip.
 
-        That is the form it folds to, and what any is compared by. Where it `separates`
-        it makes about `elements * (height * width * in + L)` (docs/decisions.md).
+        So it is counted in both profiles, being what it folds to. Where it `separates`
+        it makes about `elements * (height * width * in + L)`; see docs/decisions.md.
         """
         elements = math.prod(self.compute_output_shape(input_shape)[1:])
         return elements * math.prod(self.kernel_size) * input_shape[-1], elements
