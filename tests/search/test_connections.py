@@ -150,7 +150,7 @@ def test_the_papers_baselines_are_bindings(config, binding):
     method = gin.query_parameter("search.run.search.method")
     oracle = method.scoped_configurable_fn(num_classes=339)
     guided = "RandomOracle" not in binding
-    assert oracle.evolution.space == AssembleNetSpace(**BASELINES[binding])
+    assert oracle.evolution.space == AssembleNetSpace(frames=32, **BASELINES[binding])
     assert oracle.evolution.guided is guided
     assert oracle.max_trials == 220
     none = "mutations" in binding
