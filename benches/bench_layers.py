@@ -46,6 +46,7 @@ NETWORKS = {
     "inception_3d": (8, 112, 112, 3),
     "inception_2plus1d": (8, 112, 112, 3),
     "evanet_k400_a": (8, 112, 112, 3),
+    "assemblenet50": (16, 112, 112, 3),
 }
 NUM_CLASSES = 10
 COLUMNS = ("forward", "forward, fused", "training step")

@@ -1,5 +1,7 @@
 """What a network reads of a clip: one array, or several by their names."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -36,13 +38,21 @@ def picked(model: keras.Model, clip) -> object:
         model: Of one input or several.
         clip: An array, or a dict of arrays by the names of inputs.
     """
-    if not isinstance(clip, dict):
-        return clip
-    if isinstance(model.input, dict):
-        return {name: clip[name] for name in model.input}
-    if len(model.inputs) == 1:
-        return clip["clip"]
-    return [clip[name] for name in names(model)]
+    return picker(model)(clip)
+
+
+def picker(model: keras.Model) -> Callable[[object], object]:
+    """`picked` as a function of the clip, which does not hold the model."""
+    known, by_name = names(model), isinstance(model.input, dict)
+
+    def pick(clip):
+        if not isinstance(clip, dict):
+            return clip
+        if by_name:
+            return {name: clip[name] for name in known}
+        return clip["clip"] if len(known) == 1 else [clip[name] for name in known]
+
+    return pick
 
 
 def batched(model: keras.Model, clip) -> tuple[object, bool]:
@@ -83,10 +93,12 @@ def training_batches(
     start: int,
 ):
     """Training batches in a form that Keras' `fit` neither skips nor reads twice."""
+    # TensorFlow keeps what reads, so that must not hold the model.
+    pick = picker(model)
 
     def read():
         batches = clips.batches(clip_spec, "train", batch_size, seed=seed, start=start)
-        return ((picked(model, clip), label) for clip, label in batches)
+        return ((pick(clip), label) for clip, label in batches)
 
     if keras.backend.backend() != "tensorflow":
         return read()

@@ -316,7 +316,7 @@ def small(monkeypatch):
         clip = keras.Input(shape)
         shares = CellWeights(5, 8, name="cell")(clip)
         x = [layers.Dense(4, activation="tanh")(clip), layers.Dense(4)(clip)]
-        [x] = MixedOperation([1], [0, 2], 4)([shares, *x])
+        [x] = MixedOperation([1], [[0], [2]], 4)([shares, *x])
         x = BatchNorm(momentum=0.8, scale=False, center=False)(x)
         x = layers.GlobalAveragePooling3D()(layers.Activation("tanh")(x))
         return keras.Model(clip, layers.Dense(num_classes)(layers.Dropout(0.3)(x)))
