@@ -150,9 +150,10 @@ def plain(model: keras.Model) -> keras.Model:
     tensors = {id(model.input): clip}
     for layer in model.layers[1:]:
         build = PLAIN.get(type(layer), _copied)
-        tensors[id(layer.output)] = build(
-            layer, keras.tree.map_structure(lambda t: tensors[id(t)], layer.input)
-        )
+        read = keras.tree.map_structure(lambda t: tensors[id(t)], layer.input)
+        made = keras.tree.flatten(build(layer, read))
+        for old, new in zip(keras.tree.flatten(layer.output), made, strict=True):
+            tensors[id(old)] = new
     return keras.Model(clip, tensors[id(model.output)])
 
 
