@@ -10,16 +10,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from zoo.genotypes.base import Cost, Genotype, check, check_fields, check_whole
-from zoo.genotypes.plans.cells import (
-    INPUTS,
-    ZERO,
-    Plan,
-    Stack,
-    SuperPlan,
-    connected,
-    edges,
-    mixed,
-)
+from zoo.genotypes.plans.cells import INPUTS, Plan, Stack, connected, edges
+from zoo.genotypes.plans.supernet import ZERO, SuperPlan, mixed
 from zoo.genotypes.tally import Features, Tally
 
 FREE = (ZERO, "skip", "max_pool3", "average_pool3")  # Operations without weights.

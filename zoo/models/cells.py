@@ -7,7 +7,8 @@ from keras import layers
 
 from zoo.genotypes.base import check
 from zoo.genotypes.cells import CellGenotype
-from zoo.genotypes.plans.cells import CellPlan, Frame, Layer, Layers, Mixture, SuperCell
+from zoo.genotypes.plans.cells import CellPlan, Frame, Layer, Layers
+from zoo.genotypes.plans.supernet import Mixture, SuperCell
 from zoo.layers.convolution import (
     FactorisedReduce,
     SpatialConv,
