@@ -6,7 +6,7 @@ import re
 
 from zoo.files import write_text
 
-CONFIG, OPERATIVE = "config.gin", "operative.gin"
+CONFIG, OPERATIVE, METRICS = "config.gin", "operative.gin", "metrics.csv"
 # In the environment of a process whose run another process has recorded.
 RECORDED = "ZOO_RUN_IS_RECORDED"
 # A run may go on with other values of these.

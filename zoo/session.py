@@ -8,9 +8,9 @@ import keras
 
 from zoo import checkpoints, monitor, weights
 from zoo.inference import BEST_WEIGHTS
+from zoo.record import METRICS
 
 CHECKPOINT = "checkpoint.npz"
-METRICS = "metrics.csv"
 
 
 class TrainingDiverged(ValueError):  # noqa: N818

@@ -1,4 +1,4 @@
-"""Factorised convolutions of clips, run as 2D convolutions on folded axes.
+"""Convolutions of clips: joint ones, and factorised ones as 2D on folded axes.
 
 A spatial convolution folds time into the batch, a temporal one folds height and width
 into one axis. Both are exact, fast on every backend, and exportable to LiteRT, which
@@ -44,6 +44,44 @@ class _Conv(keras.layers.Conv2D):
         # of few channels (48x48x3, stride 2, oneDNN) writes beyond its memory.
         rows, columns = self.strides
         return ops.conv(inputs[:, ::rows, ::columns], kernel, padding=self.padding)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class JointConv(keras.layers.Conv3D):
+    """`Conv3D`, which may be longer than the clip that it strides over.
+
+    Input: `(batch, time, height, width, channels)`; output the same, strided, with
+    `filters` channels.
+
+    Args:
+        filters: Output channels.
+        kernel_size: Frames, and pixels down and across.
+        strides: In the same order.
+        **kwargs: As for `keras.layers.Conv3D`.
+    """
+
+    def convolution_op(self, inputs, kernel):
+        if max(self.strides) == 1 or self.groups > 1:
+            return super().convolution_op(inputs, kernel)
+        return conv3d(inputs, kernel, self.strides, self.padding)
+
+
+def conv3d(inputs, kernel, strides: tuple[int, int, int], padding: str):
+    """A 3D convolution whose gradient is safe in TensorFlow.
+
+    TensorFlow 2.21's gradient with stride 2 over time ends the process where 7 frames
+    of a kernel meet 5 of a clip, and 11 meet 7 or 8 (on CPUs, by oneDNN, with padding
+    "same"); with zeros put around the clip it does not.
+    """
+    frames, length, stride = inputs.shape[1], kernel.shape[0], strides[0]
+    if padding == "same" and stride > 1 and length > frames:
+        sides = [(0, 0), (0, 0)]
+        for i in range(3):
+            size, step = inputs.shape[1 + i], strides[i]
+            zeros = max(0, (-(-size // step) - 1) * step + kernel.shape[i] - size)
+            sides.insert(-1, (zeros // 2, zeros - zeros // 2))
+        inputs, padding = ops.pad(inputs, sides), "valid"
+    return ops.conv(inputs, kernel, strides, padding)
 
 
 @keras.saving.register_keras_serializable(package="zoo")

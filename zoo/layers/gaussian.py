@@ -6,6 +6,7 @@ import keras
 from keras import initializers, layers, ops
 
 from zoo.genotypes.base import check, check_whole
+from zoo.layers.convolution import conv3d
 from zoo.layers.frame_mixture import PADDINGS, FrameMixture, mix_frames
 
 PROFILES = ("gaussian", "cauchy")
@@ -126,7 +127,7 @@ class InflatedTGM(layers.Layer):
         if kernel.shape[0] == 1:  # Or there is but one frame to stride over.
             return self._each_frame(inputs, kernel[0], strides[1:])
         kernel = ops.cast(kernel, self.compute_dtype)
-        return ops.conv(inputs, kernel, strides, self.padding)
+        return conv3d(inputs, kernel, strides, self.padding)
 
     def _each_frame(self, inputs, kernel, strides: list[int]):
         """The 2D convolution of every frame."""

@@ -5,7 +5,7 @@ from keras import layers
 
 from zoo.genotypes.evanet import EvaNetGenotype
 from zoo.genotypes.plans.evanet import Convolution, Pool, Repeat, stem
-from zoo.layers.convolution import SpatialConv, TemporalConv
+from zoo.layers.convolution import JointConv, SpatialConv, TemporalConv
 from zoo.layers.flow import flow_of
 from zoo.layers.gaussian import InflatedTGM
 from zoo.layers.head import VideoHead
@@ -115,7 +115,7 @@ class _Maker:
         options = {"strides": (frames, pixels, pixels), "name": name}
         if part.mixes:
             return InflatedTGM(part.filters, kernel, **options, **self.mixture)
-        return layers.Conv3D(part.filters, kernel, **options, **HE)
+        return JointConv(part.filters, kernel, **options, **HE)
 
     def pool(self, x, part: Pool, output_name: str | None = None):
         space, time = f"{part.name}_space", output_name or f"{part.name}_time"

@@ -5,7 +5,7 @@ from keras import layers
 
 from zoo.genotypes.inception import InceptionGenotype
 from zoo.genotypes.plans.chains import Chains, Stage, Step
-from zoo.layers.convolution import SpatialConv, TemporalConv
+from zoo.layers.convolution import JointConv, SpatialConv, TemporalConv
 from zoo.layers.flow import flow_of
 from zoo.layers.fusion import Resample
 from zoo.layers.gaussian import InflatedTGM
@@ -114,4 +114,4 @@ def _layer(step: Step) -> layers.Layer:
         return SpatialConv(filters, window.size, window.stride, **options)
     if step.kind == "time":
         return TemporalConv(filters, window.time, window.time_stride, **options)
-    return layers.Conv3D(filters, size, strides, **options)
+    return JointConv(filters, size, strides, **options)

@@ -7,6 +7,7 @@ from keras import ops
 from zoo.layers import convolution
 from zoo.layers.convolution import (
     FactorisedReduce,
+    JointConv,
     SpatialConv,
     SpatialDepthwiseConv,
     TemporalConv,
@@ -17,6 +18,17 @@ CLIP = known_clip((2, 4, 6, 5, 3))
 
 def conv3d(clip, kernel, strides, dilation=1):
     return ops.conv(clip, kernel, strides, "same", dilation_rate=dilation)
+
+
+# The first two end the process, with TensorFlow 2.21's own padding.
+@pytest.mark.parametrize(("length", "frames"), [(7, 5), (11, 8), (3, 4), (5, 1)])
+def test_joint_conv_is_a_conv3d_that_trains(length, frames):
+    clip = known_clip((1, frames, 6, 5, 2))
+    layer = JointConv(4, (length, 7, 7), 2, padding="same", use_bias=False)
+    outputs = layer(clip)
+    expected = conv3d(clip, layer.kernel, 2)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+    check_layer(layer, clip, outputs.shape)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
