@@ -16,8 +16,8 @@ from search.alternation import ALGORITHMS, Alternation, supernet_slope
 from search.conclusion import train_command
 from search.course import Course, Pace, apart, together
 from search.descent import Adam, CosineRate, Momentum, Schedule
-from search.epochs import HISTORY, PICKS, Epochs
-from search.history import Record
+from search.epochs import PICKS, Epochs
+from search.history import HISTORY, Record
 from search.memory import Memory
 from search.proxy import ProxyTraining
 from search.spaces.cells import CellSpace

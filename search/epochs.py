@@ -1,6 +1,5 @@
 """What a differentiable search writes at the end of every epoch."""
 
-import csv
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -9,13 +8,12 @@ from pathlib import Path
 import keras
 
 from search import shares
-from search.history import HistoryFiles, Record, best
+from search.history import HISTORY, HistoryFiles, Record, best, read_epochs
 from search.spaces.cells import CellSpace
 from zoo import monitor
 from zoo.genotypes.base import check
-from zoo.session import METRICS
+from zoo.record import METRICS
 
-HISTORY = "history.csv"
 PICKS = ("best", "last")
 
 
@@ -56,7 +54,7 @@ class Epochs:
             ValueError: The folder lacks a row.
         """
         path = self.folder / HISTORY
-        known = read(path) if path.exists() else []
+        known = read_epochs(path) if path.exists() else []
         self.records = known[:epochs]
         rule = f"a search's folder, with {epochs} epochs in {HISTORY}"
         check(len(self.records) == epochs, "workdir", rule, len(self.records))
@@ -107,23 +105,3 @@ class Epochs:
 def last(records: Iterable[Record]) -> list[Record]:
     """The last of some records, or none."""
     return list(records)[-1:]
-
-
-def read(path: Path) -> list[Record]:
-    """The epochs of a history.csv; a line that a kill cut off is left out."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if None not in row.values()]
-    return [
-        Record(
-            row["trial"],
-            row["genotype"],
-            row["status"],
-            float(row["fitness"]),
-            details={
-                "parameters": int(row["parameters"]),
-                "macs": int(row["macs"]),
-                "seconds": float(row["seconds"]),
-            },
-        )
-        for row in rows
-    ]

@@ -1,9 +1,9 @@
 """The plots of a search's report, as HTML that needs no network."""
 
+import itertools
 import re
 import statistics
 from collections.abc import Sequence
-from itertools import accumulate
 from types import ModuleType
 
 from search.history import Record
@@ -26,6 +26,14 @@ BUTTONS = ["toImage", "zoom2d", "pan2d", "resetScale2d"]
 CONFIG = {"displaylogo": False, "modeBarButtons": [BUTTONS]}
 UNITS = ((172_800, 86_400, "days"), (7200, 3600, "hours"), (120, 60, "minutes"))
 NAMES = {"latency_ms": "latency (ms)", "parameters": "parameters"}
+# Of metrics.csv, the columns of each plot of epochs.
+GROUPS = {
+    "share of operations without weights": r"parameter_free|derived_parameter_free",
+    "entropy of the shares (nats)": r"entropy",
+    "loss": r"(architecture_|validation_)?loss",
+    "accuracy": r"accuracy|validation_(top|map)",
+}
+COLORS = (BEST, WINNER, MIDDLE, "#8e5ea2", "#52606d", "#a63d2f")
 FEW = 10  # Trials each of which has a tick.
 MARGIN = 0.1  # Of a value, around it, where there is one alone.
 
@@ -56,6 +64,25 @@ def course(story: Story) -> list[str]:
     if any(volume is not None for volume in volumes):
         line = _line(range(1, count + 1), volumes, "hypervolume", BEST)
         plots.append(_figure([line], _trials(count), "hypervolume"))
+    return plots
+
+
+def epochs(story: Story) -> list[str]:
+    """How the weights of the architecture, the losses and the scores went by epoch."""
+    rows, plots = story.epochs, []
+    x = [row["epoch"] for row in rows]
+    for title, words in GROUPS.items():
+        names = [n for n in rows[0] if re.match(words, n)] if rows else []
+        colors = itertools.cycle(COLORS)
+        lines = [
+            _line(x, [row.get(name) for row in rows], name, color)
+            for name, color in zip(names, colors, strict=False)
+        ]
+        for line in lines:
+            line |= {"mode": "lines+markers"}
+        if lines:
+            axis = AXIS | {"title": {"text": "epoch"}} | _whole(range(len(rows) + 1))
+            plots.append(_figure(lines, axis, title))
     return plots
 
 
@@ -95,7 +122,7 @@ def _course(story: Story, records: list[Record], x: list, axis: dict) -> str:
     line = [r for r in ancestors(records, story.winner) if r.trial in place]
     family = _points(line, [place[r.trial] for r in line], "", "winner's family")
     family["marker"] = {"color": WINNER, "size": 7, "symbol": "diamond"}
-    best = _line(x, list(accumulate(fitness, max)), "best so far", BEST)
+    best = _line(x, list(itertools.accumulate(fitness, max)), "best so far", BEST)
     best["line"]["shape"] = "hv"
     size = min(story.window, max(2, len(records) // 3))
     curves = _population(x, fitness, size) if len(records) > 2 else []

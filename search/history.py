@@ -70,6 +70,7 @@ class Record:
         return {name: known.get(name) for name in COLUMNS}
 
 
+HISTORY, CLAIM = "history.csv", "search.json"
 COLUMNS = (
     *("trial", "genotype", "parameters", "macs", "latency_ms", "fitness", "feasible"),
     *("status", "seconds", "parent", "mutation", "hyperparameters", "hypervolume"),
@@ -123,14 +124,14 @@ class HistoryFiles:
         self.best: Record | None = None
         header = dict(zip(COLUMNS, COLUMNS, strict=True))
         lines = _lines([header, *(record.row() for record in records)])
-        write_text(self.workdir / "history.csv", lines)
+        write_text(self.workdir / HISTORY, lines)
         for record in choose(records):
             self._keep(record)
         self._keep_front()
 
     def add(self, record: Record) -> None:
         """Appends a trial's line, and keeps its genotype where it is the best."""
-        path = self.workdir / "history.csv"
+        path = self.workdir / HISTORY
         with path.open("a", encoding="utf-8", newline="") as file:
             file.write(_lines([record.row()]))
         if self.choose([r for r in (self.best, record) if r]) == [record]:
@@ -148,6 +149,29 @@ class HistoryFiles:
             front = {"objectives": self.archive.objectives, "networks": rows}
             front["hypervolume"] = self.archive.hypervolume()
             write_json(self.workdir / "pareto.json", front)
+
+
+def read_epochs(path: Path) -> list[Record]:
+    """The records of a search whose trials are epochs, which has no journal.
+
+    A line that a kill cut off is left out.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if None not in row.values()]
+    return [
+        Record(
+            row["trial"],
+            row["genotype"],
+            row["status"],
+            float(row["fitness"]),
+            details={
+                "parameters": int(row["parameters"]),
+                "macs": int(row["macs"]),
+                "seconds": float(row["seconds"]),
+            },
+        )
+        for row in rows
+    ]
 
 
 def _lines(rows: list[dict]) -> str:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from search import figures, story
+from search import figures, operators, story
 from search.history import Record
 from search.progress import short
 from search.story import Story, number
@@ -26,6 +26,8 @@ NAME = "report.html"
 TEMPLATE = Path(__file__).with_name("report_page.html")
 STATUSES = ("completed", "stopped", "over budget", "failed")
 COSTS = ("latency_ms", "parameters", "macs", "seconds")
+EPOCHS = """<p class="note">Each trial is the network that is derived after an epoch,
+with the supernet's fitness. Skip, zero and pools have no weights.</p>"""
 LONG = 'class="text long"'
 
 
@@ -42,7 +44,7 @@ def report(workdir: str | os.PathLike, out: str | os.PathLike | None = None) -> 
         The file's path.
 
     Raises:
-        ValueError: The folder has no journal, or plotly is not installed.
+        ValueError: The folder is of no search, or plotly is not installed.
     """
     told = story.read(workdir)
     path = Path(out) if out else told.workdir / NAME
@@ -72,7 +74,7 @@ def _sections(told: Story) -> Iterable[str]:
         yield "<h2>Course</h2>" + _pair(figures.course(told))
         plots = [figures.tradeoff(told, cost) for cost in figures.NAMES]
         yield "<h2>Fitness against cost</h2>" + _pair(filter(None, plots))
-        yield _winner(told)
+        yield _epochs(told) if told.epochs else _winner(told)
     yield _mutations(told)
     yield _failures(told)
 
@@ -117,6 +119,14 @@ def _facts(told: Story) -> Iterable[tuple[str, str, str]]:
 
 def _pair(parts: Iterable[str]) -> str:
     return f'<div class="pair">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
+
+
+def _epochs(told: Story) -> str:
+    return (
+        f"<h2>Architecture weights</h2>{EPOCHS}{_pair(figures.epochs(told))}"
+        f"<h2>The network of trial {told.winner.trial}, in best.json</h2>"
+        f"{_drawing(told.winner, None)}"
+    )
 
 
 def _winner(told: Story) -> str:
@@ -167,7 +177,7 @@ def _family(family: list[Record]) -> str:
 
 
 def _mutations(told: Story) -> str:
-    found = story.operators(told.records)
+    found = operators.operators(told.records)
     if not found:
         return ""
     rows = [
@@ -202,11 +212,9 @@ def _failures(told: Story) -> str:
 
 def _setup(told: Story) -> str:
     first, _, _ = told.config.partition("\n")
-    parts = [
-        ("Command", first.partition(": ")[2]),
-        ("Configuration", told.config),
-        ("Search", json.dumps(told.identity, indent=2) if told.identity else ""),
-    ]
+    identity = json.dumps(told.identity, indent=2) if told.identity else ""
+    parts = [("Command", first.partition(": ")[2]), ("Configuration", told.config)]
+    parts.append(("Search", identity))
     shown = [f"<h3>{t}</h3><pre>{html.escape(x)}</pre>" for t, x in parts if x]
     return f"<h2>How to repeat it</h2>{''.join(shown)}" if shown else ""
 

@@ -1,23 +1,31 @@
-"""What the journal of a search tells: its course, its winner, and what paid off."""
+"""What the files of a search tell: its course and its winner."""
 
 import csv
+import json
 import re
-import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 from search import journal
-from search.history import Record, best, is_number, last_line
+from search.history import (
+    CLAIM,
+    HISTORY,
+    Record,
+    best,
+    is_number,
+    last_line,
+    read_epochs,
+)
 from search.ledger import Ledger
 from search.progress import RECENT
+from zoo import monitor
 from zoo.genotypes.base import check
-from zoo.record import CONFIG, OPERATIVE, settings
+from zoo.record import CONFIG, METRICS, OPERATIVE, settings
 
-# Begins a change in the words of `search.difference`; a list's items begin otherwise.
-CHANGE = r", (?=\d+ |[A-Za-z_]\w*(?:\[\d+\])?[. ])"
 PATIENCE = 600.0  # Seconds of silence after which a search is taken to be dead.
 
 
@@ -38,6 +46,9 @@ class Story:
         stopped: Why it ended early; None where it did not.
         config: Text of `config.gin`.
         volumes: Hypervolume after each trial, of a search for a Pareto front.
+        epochs: Of a search by gradients, whose trials are its epochs: their rows of
+            `metrics.csv`.
+        picked: Of such a search the network in `best.json`.
     """
 
     workdir: Path
@@ -52,10 +63,15 @@ class Story:
     stopped: str | None = None
     config: str = ""
     volumes: dict[str, float] = field(default_factory=dict)
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    picked: str | None = None
 
     @property
     def winner(self) -> Record | None:
-        """The fittest trial."""
+        """The fittest trial, or the epoch that was picked."""
+        picked = [r for r in self.records if r.genotype == self.picked]
+        if picked:
+            return picked[-1]
         return next(iter(best(scored(self.records))), None)
 
     @property
@@ -92,16 +108,22 @@ def read(workdir: str | Path) -> Story:
     """Reads the story of a finished, running or interrupted search.
 
     Raises:
-        ValueError: The folder has no journal, or it is broken in its midst.
+        ValueError: The folder has neither a journal nor epochs, or the journal is
+            broken in its midst.
     """
     folder = Path(workdir)
     path = folder / journal.NAME
+    if (
+        not path.exists()
+        and (folder / METRICS).exists()
+        and (folder / HISTORY).exists()
+    ):
+        return _of_epochs(folder)
     rule = f"a search's folder, with {path.name}"
     check(path.is_file(), "workdir", rule, str(workdir))
     told = _Told()
     for event in journal.read(path):
         told.hear(event)
-    config = folder / CONFIG
     return Story(
         folder,
         records=told.ledger.ended,
@@ -113,9 +135,38 @@ def read(workdir: str | Path) -> Story:
         running=told.running(),
         lost=told.lost,
         stopped=told.stopped,
-        config=config.read_text(encoding="utf-8") if config.is_file() else "",
+        config=_config(folder),
         volumes=_volumes(folder),
     )
+
+
+def _of_epochs(folder: Path) -> Story:
+    """The story of a search by gradients."""
+    records = read_epochs(folder / HISTORY)
+    took = [record.details["seconds"] for record in records]
+    identity = json.loads((folder / CLAIM).read_text("utf-8"))["search"]
+    written = max((folder / n).stat().st_mtime for n in (HISTORY, METRICS))
+    silence, best_file = time.time() - written, folder / "best.json"
+    total, alive = int(identity["epochs"]), PATIENCE + 3 * max(took, default=0.0)
+    runs = len(records) < total and silence < alive
+    return Story(
+        folder,
+        records=records,
+        times=list(accumulate(took)),
+        now=sum(took) + silence,
+        identity=identity,
+        total=total,
+        workers=["trainer"],
+        running=[f"{len(records) + 1:04d}"] if runs else [],
+        config=_config(folder),
+        epochs=monitor.read_table(folder / METRICS),
+        picked=best_file.read_text("utf-8").strip() if best_file.exists() else None,
+    )
+
+
+def _config(folder: Path) -> str:
+    path = folder / CONFIG
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 class _Told:
@@ -169,7 +220,7 @@ def _total(folder: Path, method: str) -> int | None:
 
 def _volumes(folder: Path) -> dict[str, float]:
     """Hypervolumes by trial; the history has them, the journal has not."""
-    path = folder / "history.csv"
+    path = folder / HISTORY
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8", newline="") as file:
@@ -190,64 +241,6 @@ def ancestors(records: Sequence[Record], record: Record) -> list[Record]:
         chain[record.trial] = record
         record = known.get(record.parent)
     return list(chain.values())[::-1]
-
-
-@dataclass(frozen=True)
-class Operator:
-    """How one kind of mutation did.
-
-    Args:
-        place: The gene, without index and values, such as "blocks[].filters".
-        count: Children that it made.
-        gains: Fitness of the child less that of the parent, where both have one.
-    """
-
-    place: str
-    count: int
-    gains: tuple[float, ...]
-
-    @property
-    def improved(self) -> float | None:
-        """The share of children better than their parent."""
-        return _share([gain > 0 for gain in self.gains])
-
-    @property
-    def mean_gain(self) -> float | None:
-        """What the mutation brought in the mean."""
-        return statistics.fmean(self.gains) if self.gains else None
-
-
-def operators(records: Sequence[Record]) -> list[Operator]:
-    """The kinds of mutations, the most frequent first.
-
-    One that changed several genes counts for each.
-    """
-    known = {record.trial: record for record in scored(records)}
-    counts, gains = defaultdict(int), defaultdict(list)
-    for record in records:
-        parent = known.get(record.parent)
-        for place in places(record.mutation):
-            counts[place] += 1
-            if parent and record.trial in known:
-                gains[place].append(record.fitness - parent.fitness)
-    found = [Operator(name, counts[name], tuple(gains[name])) for name in counts]
-    return sorted(found, key=lambda operator: (-operator.count, operator.place))
-
-
-def places(mutation: str) -> list[str]:
-    """The genes that a mutation changed, without index and values, each once."""
-    found = {}
-    for change in re.split(CHANGE, mutation):
-        counted = re.fullmatch(r"\d+ (\S+) > \d+", change)
-        if counted:
-            found[f"number of {_place(counted[1])}"] = None
-        elif change and not re.fullmatch(r"\d+ more", change):
-            found[_place(change.split()[0])] = None
-    return list(found)
-
-
-def _place(text: str) -> str:
-    return re.sub(r"\[\d+\]", "[]", text)
 
 
 def front(records: Sequence[Record], cost: Callable[[Record], float]) -> list[Record]:
@@ -278,7 +271,3 @@ def reason(record: Record) -> str:
 def number(value: object) -> float | None:
     """A finite number, or None."""
     return value if is_number(value) else None
-
-
-def _share(answers: Sequence[bool]) -> float | None:
-    return sum(answers) / len(answers) if answers else None

@@ -4,6 +4,7 @@ import html
 import itertools
 import json
 import math
+import os
 import re
 import statistics
 import subprocess
@@ -12,14 +13,17 @@ import time
 from pathlib import Path
 
 import browser
+import cells
 import pytest
 from synthetic_search import SyntheticSearch, write_journal, write_search
 
-from search import figures, journal, story
-from search.history import Record
+from search import figures, journal, operators, story
+from search.history import HistoryFiles, Record
 from search.report import main, page, report
-from zoo import genotypes
+from zoo import genotypes, monitor
 from zoo.command import mistake
+from zoo.files import write_json
+from zoo.genotypes.pseudo3d import Pseudo3DGenotype
 
 GENOTYPE = genotypes.FOUND["tvn1"].to_json()
 
@@ -135,7 +139,7 @@ def test_ancestors_are_found_and_a_missing_one_ends_the_line():
     ],
 )
 def test_mutations_are_named_by_their_genes(mutation, places):
-    assert story.places(mutation) == places
+    assert operators.places(mutation) == places
 
 
 def test_operators_tell_who_paid_off():
@@ -145,7 +149,7 @@ def test_operators_tell_who_paid_off():
         made("2", 0.25, "0", "blocks[3].filters 8 > 16, rate 1.0 > 2.0"),
         made("3", None, "0", "blocks[1].filters 8 > 9", "failed"),
     ]
-    first, second = story.operators(records)
+    first, second = operators.operators(records)
     assert (first.place, first.count, first.gains) == (
         "blocks[].filters",
         3,
@@ -153,6 +157,50 @@ def test_operators_tell_who_paid_off():
     )
     assert (first.improved, first.mean_gain) == (0.5, 0.0)
     assert (second.place, second.mean_gain) == ("rate", -0.25)
+
+
+@pytest.fixture
+def by_gradients(tmp_path):
+    """The folder of a search by gradients that is in its last epoch."""
+    texts = [
+        Pseudo3DGenotype(cells.uniform(name)).to_json()
+        for name in ("conv3", "skip", "conv1")
+    ]
+    scores = (0.25, 0.75, 0.5)
+    details = {"parameters": 9, "macs": 99, "seconds": 2.5}
+    records = [
+        Record(f"{i:04d}", text, "completed", score, details=details)
+        for i, (text, score) in enumerate(zip(texts, scores, strict=True), 1)
+    ]
+    HistoryFiles(tmp_path, records, choose=lambda found: found[-1:])
+    columns = ["epoch", "entropy", "loss", "accuracy"]
+    table = monitor.MetricsTable(tmp_path / "metrics.csv", columns, 0)
+    for epoch in (1, 2, 3):
+        table.add({"step": 5 * epoch, "epoch": epoch, "entropy": 2.0, "loss": 1.5})
+    identity = {"method": "DifferentiableSearch", "epochs": "4"}
+    write_json(tmp_path / "search.json", {"search": identity, "machine": {}})
+    return tmp_path
+
+
+def test_of_a_search_by_gradients_each_epoch_is_a_trial(by_gradients):
+    told = story.read(by_gradients)
+    assert (told.state, told.total, told.times) == ("running", 4, [2.5, 5.0, 7.5])
+    assert told.winner == told.records[-1]  # Which was picked, and is not the best.
+    assert [row["epoch"] for row in told.epochs] == [1, 2, 3]
+    text = own_text(page(told))
+    assert "Architecture weights" in text
+    assert "trial 0003, in best.json" in text
+    titles = re.findall(r'"title":\{"text":"([^"]+)"\}', text)
+    assert {"entropy of the shares (nats)", "loss", "accuracy"} & set(titles) == {
+        "entropy of the shares (nats)",
+        "loss",
+    }
+
+
+def test_a_search_by_gradients_that_died_is_interrupted(by_gradients):
+    for name in ("history.csv", "metrics.csv"):
+        os.utime(by_gradients / name, (0, 0))
+    assert story.read(by_gradients).state == "interrupted"
 
 
 def test_the_front_leaves_out_what_is_dominated():
