@@ -122,11 +122,9 @@ def _pair(parts: Iterable[str]) -> str:
 
 
 def _epochs(told: Story) -> str:
-    return (
-        f"<h2>Architecture weights</h2>{EPOCHS}{_pair(figures.epochs(told))}"
-        f"<h2>The network of trial {told.winner.trial}, in best.json</h2>"
-        f"{_drawing(told.winner, None)}"
-    )
+    weights = f"<h2>Architecture weights</h2>{EPOCHS}{_pair(figures.epochs(told))}"
+    drawn = _drawing(told.winner, None)
+    return f"{weights}<h2>Trial {told.winner.trial}, in best.json</h2>{drawn}"
 
 
 def _winner(told: Story) -> str:

@@ -189,7 +189,7 @@ def test_of_a_search_by_gradients_each_epoch_is_a_trial(by_gradients):
     assert [row["epoch"] for row in told.epochs] == [1, 2, 3]
     text = own_text(page(told))
     assert "Architecture weights" in text
-    assert "trial 0003, in best.json" in text
+    assert "Trial 0003, in best.json" in text
     titles = re.findall(r'"title":\{"text":"([^"]+)"\}', text)
     assert {"entropy of the shares (nats)", "loss", "accuracy"} & set(titles) == {
         "entropy of the shares (nats)",
