@@ -1,10 +1,8 @@
 """A clip source over an index of videos: what a folder and a table share."""
 
 import copy
-import logging
 import os
 import re
-import threading
 from collections.abc import Iterator
 from functools import partial
 
@@ -14,6 +12,7 @@ import numpy as np
 from datasets import clips
 from datasets.cache import Cache
 from datasets.decode import BrokenVideoError, reason
+from datasets.health import Health
 from datasets.items import Index, Item
 from datasets.objects import ObjectFolder
 from datasets.order import (
@@ -28,7 +27,6 @@ from datasets.order import (
 )
 
 DIRECTIONS = re.compile(r"(left|right)(wards?)?|((anti|counter)?clockwise)")
-LOGGER = logging.getLogger(__name__)
 # In place of an item's index.
 BROKEN, FAILED = -1, -2
 
@@ -186,58 +184,6 @@ class VideoSource:
             return None
         self.health.reads(item)
         return clip
-
-
-class Health:
-    """Counts the videos that were read and those that are broken, and names these.
-
-    Args:
-        index: All videos.
-        max_bad_fraction: Share of broken ones that is put up with.
-    """
-
-    def __init__(self, index: Index, max_bad_fraction: float):
-        self.bad: dict[str, str] = {}
-        self._total = len({i.key for items in index.splits.values() for i in items})
-        self._fraction = max_bad_fraction
-        self._read: set[str] = set()
-        self._looped = False
-        self._lock = threading.Lock()
-
-    def reads(self, item: Item) -> None:
-        """Notes a video that was read."""
-        with self._lock:
-            self._read.add(item.key)
-
-    def loops(self, item: Item, clip_spec: ClipSpec) -> None:
-        """Warns of the first video that is shorter than the clip."""
-        with self._lock:
-            if not self._looped:
-                clips.warn_of_loops(item.key, clip_spec)
-            self._looped = True
-
-    def breaks(self, item: Item, why: str) -> None:
-        """Names a broken video; ValueError when there are too many."""
-        with self._lock:
-            if item.key not in self.bad:
-                self.bad[item.key] = why
-                LOGGER.warning("%s is broken and left out: %s", item.key, why)
-            bad, read = len(self.bad), len(self._read | self.bad.keys())
-        allowed = self._fraction * self._total
-        if self._fraction:
-            allowed = max(1, allowed)
-        if bad > allowed or bad == self._total:
-            rule = f"at most {self._fraction:.1%} of {self._total} videos may be broken"
-            raise ValueError(
-                f"{rule} (`max_bad_fraction`). Got {bad} of the {read} read so far, "
-                f"the last {item.key}: {why}. `python -m datasets.check` lists them."
-            )
-
-    def trains(self, items: list[Item]) -> None:
-        """Raises ValueError where all videos to train on are broken."""
-        if all(item.key in self.bad for item in items):
-            rule = "`train` must hold a video that can be read"
-            raise ValueError(f"{rule}. Got: {len(items)} broken ones")
 
 
 class Batches:

@@ -5,8 +5,9 @@ import pytest
 from synthesis import number, write_video
 
 from datasets.folder import VideoFolder
+from datasets.health import Health
 from datasets.items import Index, Item
-from datasets.source import Batches, Health, has_directions
+from datasets.source import Batches, has_directions
 from datasets.table import VideoTable
 from zoo.genotypes.base import ClipSpec
 
