@@ -2,18 +2,64 @@
 
 import itertools
 import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from datasets import operations
 from datasets.decode import Video
 from datasets.objects import Maps
+from datasets.operations import Operation
 from datasets.order import ClipSpec
 
 LOGGER = logging.getLogger(__name__)
 _SHORT_FILES = itertools.count()  # Read so far; counting is safe between threads.
 
 
-def sample(times: np.ndarray, frames: int, rate: float, place: float) -> np.ndarray:
+@dataclass(frozen=True)
+class View:
+    """What a clip shows of its video, and what is done to it; all that is drawn.
+
+    Args:
+        place: Where the clip lies in the video: 0 at its start, 1 at its end.
+        y: Where it lies in the picture: 0 at the top, 1 at the bottom.
+        x: 0 at the left, 1 at the right.
+        scale: Of the picture, relative to the one that just covers the clip.
+        mirrored: Whether left is right.
+        parts: In place of the scale, shares of the picture's area; the first that lies
+            within the picture counts. None is the scale. Each with how much wider the
+            picture is made for its height.
+        operations: For `operations.apply`.
+    """
+
+    place: float = 0.5
+    y: float = 0.5
+    x: float = 0.5
+    scale: float = 1.0
+    mirrored: bool = False
+    parts: tuple[tuple[float | None, float], ...] = ()
+    operations: tuple[Operation, ...] = ()
+
+    def fit(self, shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+        """The shape to scale a picture to, of which `size` is cropped."""
+        for area, aspect in self.parts or ((None, 1.0),):
+            if area is None:
+                return cover((shape[0], shape[1] * aspect), size, self.scale)
+            stretch = math.sqrt(size[0] * aspect / size[1])
+            side = math.sqrt(area * math.prod(shape))
+            part = side * stretch, side / stretch
+            if part[0] <= shape[0] and part[1] <= shape[1]:
+                return tuple(
+                    max(size[i], round(shape[i] * size[i] / part[i])) for i in range(2)
+                )
+        return cover(shape, size)
+
+
+def sample(
+    times: np.ndarray, frames: int, rate: float, place: float, short: str = "loop"
+) -> np.ndarray:
     """Chooses the frames of a clip by their times, so that any frame rate does.
 
     Args:
@@ -21,17 +67,18 @@ def sample(times: np.ndarray, frames: int, rate: float, place: float) -> np.ndar
         frames: Of the clip.
         rate: Frames a second of the clip.
         place: Where the clip lies in the video: 0 at its start, 1 at its end.
+        short: What a video that ends before the clip does: "loop", or "hold" its last
+            frame.
 
     Returns:
-        The number of the video's frame that is nearest to each frame of the clip. A
-        clip that is longer than the video loops.
+        The number of the video's frame that is nearest to each frame of the clip.
     """
     steps = np.arange(frames) / rate
     times = times - times[0]
     free = max(0.0, times[-1] - steps[-1])
     # From a frame's very time, equal rates give each frame once.
     wanted = times[_nearest(times, np.array([place * free]))] + steps
-    if is_short(times, frames, rate):
+    if short == "loop" and is_short(times, frames, rate):
         interval = _interval(times, rate)
         slack = interval / 4  # Times are rounded: nearly the end is the end.
         wanted = (wanted + slack) % (times[-1] + interval) - slack
@@ -44,39 +91,42 @@ def sample_segments(
     segments: int,
     rng: np.random.Generator | None = None,
     place: float = 0.5,
+    short: str = "loop",
 ) -> np.ndarray:
     """Chooses the frames of a clip from equal parts of the whole video, in their order.
 
     As Temporal Segment Networks do (https://arxiv.org/abs/1608.00859).
 
     Args:
-        count: Frames of the video; one with fewer than the clip loops.
+        count: Frames of the video.
         frames: Of the clip.
         segments: Parts of the video, which give as many frames each.
         rng: Draws them, each part's without repetition. Without it each part is parted
             again, and gives the centre of each.
         place: In place of the centre: 0 is the first frame, 1 the last.
+        short: What a video of fewer frames than the clip does: "loop", or "hold" its
+            last frame.
 
     Returns:
         The numbers of the video's frames.
     """
-    length = count * -(-frames // count)
+    length = max(count, frames) if short == "hold" else count * -(-frames // count)
     if rng is None:
         edges = np.arange(frames + 1) * length // frames
         lengths = np.diff(edges)
         inside = np.minimum((place * lengths).astype(int), lengths - 1)
-        return (edges[:-1] + inside) % count
+        return _within(edges[:-1] + inside, count, short)
     edges = np.arange(segments + 1) * length // segments
     parts = [
         low + np.sort(rng.choice(high - low, frames // segments, replace=False))
         for low, high in itertools.pairwise(edges)
     ]
-    return np.concatenate(parts) % count
+    return _within(np.concatenate(parts), count, short)
 
 
-def loops(times: np.ndarray, clip_spec: ClipSpec) -> bool:
-    """Whether a video has too little for a clip, so that it loops."""
-    if clip_spec.segments:
+def is_too_short(times: np.ndarray, clip_spec: ClipSpec, uniform: bool = False) -> bool:
+    """Whether a video has too little for a clip, so that it loops or holds."""
+    if uniform or clip_spec.segments:
         return len(times) < clip_spec.frames
     return is_short(times, clip_spec.frames, clip_spec.rate)
 
@@ -87,60 +137,80 @@ def is_short(times: np.ndarray, frames: int, rate: float) -> bool:
     return bool((frames - 1) / rate > end)
 
 
-def warn_of_loops(name: str, clip_spec: ClipSpec) -> None:
+def warn_of_short(name: str, clip_spec: ClipSpec, short: str = "loop") -> None:
     """Says that a video is shorter than the clip, and what is done about it."""
     clip = f"{clip_spec.frames / clip_spec.rate:.1f} s"
     if clip_spec.segments:
         clip = f"{clip_spec.frames} frames"
-    LOGGER.warning("%s is shorter than the clip (%s): such videos loop.", name, clip)
+    do = "hold their last frame" if short == "hold" else "loop"
+    LOGGER.warning("%s is shorter than the clip (%s): such videos %s.", name, clip, do)
+
+
+def chosen(
+    times: np.ndarray,
+    clip_spec: ClipSpec,
+    place: float = 0.5,
+    rng: np.random.Generator | None = None,
+    uniform: bool = False,
+    short: str = "loop",
+) -> np.ndarray:
+    """The numbers of a video's frames that a clip has.
+
+    Args:
+        times: Seconds of the video's frames.
+        clip_spec: Frames, rate and segments.
+        place: Where the clip lies in the video: 0 at its start, 1 at its end.
+        rng: Draws frames from their segments; without it `place` says which.
+        uniform: Whether clips without segments are of the whole video, a frame of each
+            of as many parts, rather than of a stretch of it.
+        short: What a video that is too short does: "loop", or "hold" its last frame.
+    """
+    frames = clip_spec.frames
+    segments = clip_spec.segments or (frames if uniform else None)
+    if segments:
+        return sample_segments(len(times), frames, segments, rng, place, short)
+    return sample(times, frames, clip_spec.rate, place, short)
 
 
 def read(
     video: Video,
     clip_spec: ClipSpec,
-    rng: np.random.Generator | None = None,
-    resize: tuple[float, float] = (1.0, 1.25),
-    flip: bool = False,
-    place: float = 0.5,
+    wanted: np.ndarray,
+    views: Sequence[View] = (View(),),
     maps: Maps | None = None,
 ) -> np.ndarray:
-    """Reads one clip: a random one with `rng`, else the whole or central picture.
+    """Reads frames of a video, in one or several views: each frame is decoded once.
 
     Args:
         video: To read from.
-        clip_spec: Frames, rate, height, width and segments.
-        rng: Draws the moment, the scale, the crop and the flip.
-        resize: Range of the scale, relative to the one that just covers the clip.
-        flip: Whether half of the random clips are mirrored.
-        place: Of a clip that is not random: 0 at the video's start, 1 at its end.
+        clip_spec: Frames, height and width.
+        wanted: Numbers of the frames, as `chosen` gives them.
+        views: Of these frames; all scale the picture as the first does.
         maps: Of the objects in the video.
 
     Returns:
-        The clip, uint8 (frames, height, width, 3), or with maps 4: each pixel's class.
+        uint8 (views, frames, height, width, 3), or with maps 4: each pixel's class.
     """
-    scale, y, x, mirror = 0.0, 0.5, 0.5, 0.0
-    if rng is not None:
-        place, scale, y, x, mirror = rng.uniform(size=5)
-        scale = resize[0] + scale * (resize[1] - resize[0])
-    size = clip_spec.height, clip_spec.width
-    wanted = _chosen(video.times, clip_spec, rng, place)
-    images = video.frames(wanted, lambda *shape: cover(shape, size, max(1.0, scale)))
-    top = round(y * (images[0].shape[0] - size[0]))
-    left = round(x * (images[0].shape[1] - size[1]))
-    step = -1 if flip and mirror < 0.5 and rng is not None else 1
-    part = np.s_[top : top + size[0], left : left + size[1]]
-    clip = np.stack([image[part][:, ::step] for image in images])
-    if maps is None:
-        return clip
-    numbers = maps.crop(video.times[wanted], images[0].shape[:2], (top, left), size)
-    return np.concatenate([clip, numbers[:, :, ::step, None]], axis=-1)
+    size, picture = (clip_spec.height, clip_spec.width), []
 
+    def fit(*shape: int) -> tuple[int, int]:
+        picture[:] = shape
+        return views[0].fit(shape, size)
 
-def _chosen(times: np.ndarray, clip_spec: ClipSpec, rng, place: float) -> np.ndarray:
-    frames, segments = clip_spec.frames, clip_spec.segments
-    if segments:
-        return sample_segments(len(times), frames, segments, rng, place)
-    return sample(times, frames, clip_spec.rate, place)
+    images, clips = video.frames(wanted, fit), []
+    shape = images[0].shape[:2]
+    for view in views:
+        top = round(view.y * (shape[0] - size[0]))
+        left = round(view.x * (shape[1] - size[1]))
+        part = np.s_[top : top + size[0], left : left + size[1]]
+        step = -1 if view.mirrored else 1
+        clip = np.stack([image[part][:, ::step] for image in images])
+        if maps is not None:
+            at = video.times[wanted]
+            numbers = maps.crop(at, shape, (top, left), size, tuple(picture))
+            clip = np.concatenate([clip, numbers[:, :, ::step, None]], axis=-1)
+        clips.append(operations.apply(clip, view.operations))
+    return np.stack(clips) if len(clips) > 1 else clips[0][None]
 
 
 def read_file(path: str, clip_spec: ClipSpec, place: float = 0.5) -> np.ndarray:
@@ -160,9 +230,10 @@ def read_file(path: str, clip_spec: ClipSpec, place: float = 0.5) -> np.ndarray:
         BrokenVideoError: The video can not be read.
     """
     with Video(path) as video:
-        if loops(video.times, clip_spec) and next(_SHORT_FILES) == 0:
-            warn_of_loops(video.path, clip_spec)
-        return read(video, clip_spec, place=place).astype("float32") / 255
+        if is_too_short(video.times, clip_spec) and next(_SHORT_FILES) == 0:
+            warn_of_short(video.path, clip_spec)
+        wanted = chosen(video.times, clip_spec, place)
+        return read(video, clip_spec, wanted)[0].astype("float32") / 255
 
 
 def cover(
@@ -171,6 +242,10 @@ def cover(
     """The shape to scale a picture to, so that it covers `size` `scale` times."""
     factor = scale * max(size[0] / shape[0], size[1] / shape[1])
     return tuple(max(size[i], round(shape[i] * factor)) for i in range(2))
+
+
+def _within(numbers: np.ndarray, count: int, short: str) -> np.ndarray:
+    return np.minimum(numbers, count - 1) if short == "hold" else numbers % count
 
 
 def _interval(times: np.ndarray, rate: float) -> float:

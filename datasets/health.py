@@ -23,7 +23,7 @@ class Health:
         self._total = len({i.key for items in index.splits.values() for i in items})
         self._fraction = max_bad_fraction
         self._read: set[str] = set()
-        self._looped = False
+        self._warned = False
         self._lock = threading.Lock()
 
     def reads(self, item: Item) -> None:
@@ -31,12 +31,12 @@ class Health:
         with self._lock:
             self._read.add(item.key)
 
-    def loops(self, item: Item, clip_spec: ClipSpec) -> None:
+    def warns_of_short(self, item: Item, clip_spec: ClipSpec, short: str) -> None:
         """Warns of the first video that is shorter than the clip."""
         with self._lock:
-            if not self._looped:
-                clips.warn_of_loops(item.key, clip_spec)
-            self._looped = True
+            if not self._warned:
+                clips.warn_of_short(item.key, clip_spec, short)
+            self._warned = True
 
     def breaks(self, item: Item, why: str) -> None:
         """Names a broken video; ValueError when there are too many."""

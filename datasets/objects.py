@@ -56,6 +56,7 @@ class Maps:
         shape: tuple[int, int],
         corner: tuple[int, int],
         size: tuple[int, int],
+        picture: tuple[int, int] | None = None,
     ) -> np.ndarray:
         """The class of each pixel in a part of a picture, by the nearest map.
 
@@ -64,6 +65,8 @@ class Maps:
             shape: Height and width that the whole picture is scaled to.
             corner: Top and left of the part, in it.
             size: Height and width of the part.
+            picture: Height and width before it was scaled, where that has made it wider
+                or narrower.
 
         Returns:
             uint8 (frames, height, width).
@@ -72,9 +75,10 @@ class Maps:
             ValueError: The maps have other proportions than the picture.
         """
         height, width = self.maps.shape[1:]
-        ratio = (height * shape[1]) / (width * shape[0])
+        before = picture or shape
+        ratio = (height * before[1]) / (width * before[0])
         if not 1 / (1 + PROPORTIONS) <= ratio <= 1 + PROPORTIONS:
-            rule = f"of the proportions of its video, such as {shape[0]}x{shape[1]}"
+            rule = f"of the proportions of its video, such as {before[0]}x{before[1]}"
             raise ValueError(
                 f"`maps` in {self.path} must be {rule}. Got: {height}x{width}"
             )

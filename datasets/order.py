@@ -48,6 +48,12 @@ def draws(seed: int, epoch: int, index: int) -> np.random.Generator:
     return np.random.default_rng((seed, epoch, index))
 
 
+def batch_draws(seed: int, number: int) -> np.random.Generator:
+    """Generator of all random draws of the batch of a number, counted from 0."""
+    # Longer than all others here: no two share a stream.
+    return np.random.default_rng((seed, number, 0, 0, 0, 3))
+
+
 @functools.lru_cache(maxsize=8)
 def epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
     """The indices of one training epoch: each once, shuffled."""

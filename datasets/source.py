@@ -1,16 +1,17 @@
 """A clip source over an index of videos: what a folder and a table share."""
 
 import copy
+import dataclasses
 import os
-import re
-from collections.abc import Iterator
-from functools import partial
 
 import av
 import numpy as np
 
-from datasets import clips
+from datasets import clips, mirror
+from datasets.augment import Augmentation
+from datasets.batches import BROKEN, Batches
 from datasets.cache import Cache
+from datasets.clips import View
 from datasets.decode import BrokenVideoError, reason
 from datasets.health import Health
 from datasets.items import Index, Item
@@ -26,26 +27,34 @@ from datasets.order import (
     training_place,
 )
 
-DIRECTIONS = re.compile(r"(left|right)(wards?)?|((anti|counter)?clockwise)")
-# In place of an item's index.
-BROKEN, FAILED = -1, -2
+SAMPLINGS = ("dense", "uniform", "centre")
+# Where crops lie in the picture, from 0 to 1. It just covers the clip in one direction,
+# so that three lie along the other; five need a picture that is larger in both.
+CROPS = {
+    1: [(0.5, 0.5)],
+    3: [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)],
+    5: [(0.0, 0.0), (0.0, 1.0), (0.5, 0.5), (1.0, 0.0), (1.0, 1.0)],
+}
+FIVE_CROPS_SCALE = 8 / 7  # As of 224 pixels in 256.
 
 
 class VideoSource:
     """Clips of indexed videos, decoded as they are asked for.
 
     Training clips are random in time, scale and place; evaluation takes the centre of
-    each video, or of each of its parts where the clip has `segments`. A video that is
-    shorter than the clip, or has fewer frames, loops, with one warning. A broken
-    video is named once and counted: training replaces it by another, evaluation leaves
-    it out. The run fails when more than `max_bad_fraction` of all videos are broken, or
-    all that there is to train on; a single one fails it only where the fraction is 0.
+    each video, or of each of its parts where the clip has `segments`, or several views.
+    A video that is shorter than the clip, or has fewer frames, loops, with one warning.
+    A broken one is named once and counted: training replaces it by another, evaluation
+    leaves it out. The run fails when more than `max_bad_fraction` of all videos are
+    broken, or all that there is to train on; a single one fails it only where the
+    fraction is 0.
 
     Args:
         index: The videos.
         task: "single" or "multi" label.
-        flip: Whether training mirrors half of the clips. None: unless the name of a
-            class has a direction in it, as in "move_left" or "turn clockwise".
+        flip: Whether training mirrors half of the clips. A mirrored "move_left" then
+            has the label of "move_right", if that is a class. None: unless the name
+            of a class has a direction in it, as in "turn clockwise", and no partner.
         resize: Range of the scale of training clips, relative to the one at which the
             picture just covers the clip. Evaluation uses 1.
         max_bad_fraction: Share of broken videos that is put up with; 1 is all but all.
@@ -55,9 +64,20 @@ class VideoSource:
             the path that the video has in its own, with the ending .npz. Clips are
             then dicts, of "clip" and of "objects": uint8 (batch, frames, height,
             width), the number of each pixel's class.
+        augmentation: What else training does to clips; None is nothing.
+        sampling: Which frames training clips have, where they have no `segments`:
+            "dense", a random stretch of the video at the clip's rate; "uniform", one of
+            each of as many parts of the whole video; "centre", the central stretch.
+        evaluation: The same of evaluation clips; "uniform" takes the middle of each
+            part, and "dense" draws by the seed.
+        short: What a video does that is shorter than the clip, or has fewer frames:
+            "loop", or "hold" its last frame.
 
     Attributes:
         inputs: What clips hold, by the names of a model's inputs.
+        partners: The class that each class is in a mirror.
+        soft_labels: Whether training labels are shares of the classes, as clips are
+            mixed: float32 (batch, classes) of either task.
     """
 
     def __init__(
@@ -70,6 +90,10 @@ class VideoSource:
         workers: int | None = None,
         cache_bytes: int = 1 << 29,
         objects: str | None = None,
+        augmentation: Augmentation | None = None,
+        sampling: str = "dense",
+        evaluation: str = "centre",
+        short: str = "loop",
     ):
         check(task in ("single", "multi"), "task", "single or multi", task)
         check(1 <= resize[0] <= resize[-1], "resize", "ascending, from 1", resize)
@@ -81,10 +105,23 @@ class VideoSource:
         )
         check(workers is None or workers >= 1, "workers", "at least 1", workers)
         check(cache_bytes >= 0, "cache_bytes", "at least 0", cache_bytes)
+        for name, given in (("sampling", sampling), ("evaluation", evaluation)):
+            check(given in SAMPLINGS, name, f"one of {', '.join(SAMPLINGS)}", given)
+        check(short in ("loop", "hold"), "short", "loop or hold", short)
         self.classes = index.classes
         self.task = task
-        self.flip = not has_directions(index.classes) if flip is None else flip
+        partners = mirror.partners(index.classes)
+        self.flip = None not in partners if flip is None else flip
+        self.partners = tuple(
+            label if partner is None else partner
+            for label, partner in enumerate(partners)
+        )
         self.resize = tuple(resize)
+        self.augmentation = augmentation or Augmentation()
+        self.soft_labels = self.augmentation.mixes
+        mixes = objects is not None and self.augmentation.mixup
+        check(not mixes, "mixup", "0 where clips have objects", self.augmentation.mixup)
+        self.sampling, self.evaluation, self.short = sampling, evaluation, short
         self.workers = len(os.sched_getaffinity(0)) if workers is None else workers
         self.health = Health(index, max_bad_fraction)
         self._splits = index.splits
@@ -124,9 +161,33 @@ class VideoSource:
             start: Batches to skip, for an exact resume.
         """
         check_request(split, batch_size, start)
-        have = [name for name in SPLITS if self._splits[name]]
-        check(split in have, "split", f"one of {', '.join(have)}", split)
+        self._check_split(split)
         return Batches(self, clip_spec, split, batch_size, seed, start)
+
+    def views(
+        self,
+        clip_spec: ClipSpec,
+        split: str,
+        batch_size: int,
+        clips: int = 10,
+        crops: int = 3,
+    ) -> Batches:
+        """Batches of several views of each video, which follow each other.
+
+        Args:
+            clip_spec: Frames, rate, height and width of a clip.
+            split: "validation" or "test".
+            batch_size: Views a batch; it may part those of a video.
+            clips: Of each video, evenly over its time.
+            crops: Of each clip: 1 is the centre, 3 lie along the longer side, 5 are the
+                corners and the centre of a picture that is 8/7 as large.
+        """
+        check_request(split, batch_size, 0)
+        check(split != "train", "split", "validation or test", split)
+        self._check_split(split)
+        check(clips >= 1, "clips", "at least 1", clips)
+        check(crops in CROPS, "crops", "1, 3 or 5", crops)
+        return Batches(self, clip_spec, split, batch_size, views=(clips, crops))
 
     def items(self, split: str) -> list[Item]:
         """The videos of a split."""
@@ -135,27 +196,51 @@ class VideoSource:
 
     def training_clip(
         self, clip_spec: ClipSpec, seed: int, position: int
-    ) -> tuple[np.ndarray, int]:
-        """Reads the clip at a position of the training order, and its item's index."""
+    ) -> tuple[np.ndarray, int, bool]:
+        """Reads the clip at a position of the training order.
+
+        Returns:
+            The clip as the only one of a batch, the index of its item, and whether it
+            is mirrored.
+        """
         items = self._splits["train"]
         epoch, index = training_place(position, len(items), seed)
         rng, others = draws(seed, epoch, index), None
+        view = self.augmentation.view(rng, self.resize, self.flip)
+        if self.sampling == "centre":
+            rng, view = None, dataclasses.replace(view, place=0.5)
         while True:
-            clip = self._read(items[index], clip_spec, rng)
+            clip = self._read(items[index], clip_spec, [[view]], self.sampling, rng)
             if clip is not None:
-                return clip, index
+                return clip, index, view.mirrored
             self.health.trains(items)
             others = others or np.random.default_rng((seed, epoch, index, 1))
             index = int(others.integers(len(items)))
 
-    def evaluation_clip(
-        self, clip_spec: ClipSpec, split: str, index: int
-    ) -> tuple[np.ndarray, int]:
-        """Reads the centre clip of a video, and its index: `BROKEN` if it is."""
-        clip = self._read(self._splits[split][index], clip_spec, None)
-        if clip is None:
-            return np.zeros(self.shape(clip_spec), "uint8"), BROKEN
-        return clip, index
+    def evaluation_clips(
+        self,
+        clip_spec: ClipSpec,
+        split: str,
+        seed: int,
+        views: tuple[int, int],
+        position: int,
+    ) -> tuple[np.ndarray | None, int, bool]:
+        """Reads all crops of one of the clips of a video, and the index of its item.
+
+        That is `BROKEN`, and the clips None, if none of the video's clips can be read;
+        where only others can, the next of these serves twice.
+        """
+        count, crops = views
+        index, first = divmod(position, count)
+        places, rng = (np.arange(first, first + count) % count + 0.5) / count, None
+        if count == 1 and self.evaluation == "dense":
+            rng = draws(seed, 0, index)
+            places = rng.uniform(size=1)
+        scale = FIVE_CROPS_SCALE if crops == 5 else 1.0
+        choices = [[View(p, y, x, scale) for y, x in CROPS[crops]] for p in places]
+        item = self._splits[split][index]
+        clip = self._read(item, clip_spec, choices, self.evaluation, rng)
+        return clip, BROKEN if clip is None else index, False
 
     def shape(self, clip_spec: ClipSpec) -> tuple[int, ...]:
         """Shape of what `training_clip` reads: RGB, and a channel of objects."""
@@ -171,98 +256,28 @@ class VideoSource:
             hot[row, list(item.labels)] = 1
         return hot
 
-    def _read(self, item: Item, clip_spec: ClipSpec, rng) -> np.ndarray | None:
-        try:
-            with self._cache.open(item.path, item.start, item.end) as video:
-                if clips.loops(video.times, clip_spec):
-                    self.health.loops(item, clip_spec)
-                maps = self._objects and self._objects.read(item)
-                how = {"resize": self.resize, "flip": self.flip, "maps": maps}
-                clip = clips.read(video, clip_spec, rng, **how)
-        except (BrokenVideoError, av.FFmpegError) as error:
-            self.health.breaks(item, reason(error))
-            return None
-        self.health.reads(item)
-        return clip
+    def _check_split(self, split: str) -> None:
+        have = [name for name in SPLITS if self._splits[name]]
+        check(split in have, "split", f"one of {', '.join(have)}", split)
 
-
-class Batches:
-    """Iterable of NumPy batches; each new iteration starts again, at `start`.
-
-    Attributes:
-        dataset: The `tf.data.Dataset` behind it, which just ends where this raises.
-    """
-
-    def __init__(
-        self, source: VideoSource, clip_spec: ClipSpec, split, batch_size, seed, start
-    ):
-        self._source = source
-        self._clip_spec = clip_spec
-        self._split = split
-        self._training = split == "train"
-        self._clip = (
-            partial(source.training_clip, clip_spec, seed)
-            if self._training
-            else partial(source.evaluation_clip, clip_spec, split)
-        )
-        self._error = None
-        self.dataset = self._build(batch_size, start * batch_size)
-
-    def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
-        self._error = None
-        for clip, label, *keys in self.dataset.as_numpy_iterator():
-            names = [np.array([key.decode() for key in keys[0]])] if keys else []
-            yield clip, label, *names
-        if self._error is not None:
-            raise self._error
-
-    def _read(self, position: np.int64) -> tuple[np.ndarray, np.int64]:
-        """Reads a clip and its item's index: `BROKEN`, or `FAILED` with an error."""
-        try:
-            clip, index = self._clip(int(position))
-        # TensorFlow would log an exception with all its traceback: it never sees one.
-        except Exception as error:
-            self._error = self._error or error
-            clip = np.zeros(self._source.shape(self._clip_spec), "uint8")
-            index = FAILED
-        return clip, np.int64(index)
-
-    def _build(self, batch_size: int, first: int):
-        # TensorFlow takes seconds to import: mistakes in the arguments are told before.
-        import tensorflow as tf
-
-        items, labels = (
-            self._source.items(self._split),
-            self._source.labels(self._split),
-        )
-        keys, shape = [item.key for item in items], self._source.shape(self._clip_spec)
-
-        def load(position):
-            types = (tf.uint8, tf.int64)
-            clip, index = tf.numpy_function(self._read, [position], types)
-            return tf.ensure_shape(clip, shape), tf.ensure_shape(index, ())
-
-        def finish(clip, index):
-            pictures = tf.cast(clip[..., :3], tf.float32) / 255.0
-            if shape[-1] > 3:
-                pictures = {"clip": pictures, "objects": clip[..., 3]}
-            batch = pictures, tf.gather(labels, index)
-            return batch if self._training else (*batch, tf.gather(keys, index))
-
-        last = np.iinfo("int64").max if self._training else len(items)
-        positions = tf.data.Dataset.range(first, max(first, last))
-        read = positions.map(load, self._source.workers, deterministic=True)
-        read = read.take_while(lambda clip, index: index != FAILED)
-        read = read.filter(lambda clip, index: index != BROKEN)
-        # Training has no end but a failure, whose last clips are no batch.
-        return read.batch(batch_size, self._training).map(finish).prefetch(2)
-
-
-def has_directions(classes: tuple[str, ...]) -> bool:
-    """Whether mirroring could turn one class into another, by their names."""
-    words = [
-        word.lower()
-        for name in classes
-        for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
-    ]
-    return any(DIRECTIONS.fullmatch(word) for word in words)
+    def _read(
+        self, item: Item, clip_spec: ClipSpec, choices: list, sampling: str, rng
+    ) -> np.ndarray | None:
+        """Reads the first that can be read of several lists of views."""
+        uniform = sampling == "uniform"
+        for views in choices:
+            try:
+                with self._cache.open(item.path, item.start, item.end) as video:
+                    if clips.is_too_short(video.times, clip_spec, uniform):
+                        self.health.warns_of_short(item, clip_spec, self.short)
+                    how = (views[0].place, rng, uniform, self.short)
+                    wanted = clips.chosen(video.times, clip_spec, *how)
+                    maps = self._objects and self._objects.read(item)
+                    clip = clips.read(video, clip_spec, wanted, views, maps)
+            except (BrokenVideoError, av.FFmpegError) as error:
+                why = reason(error)
+            else:
+                self.health.reads(item)
+                return clip
+        self.health.breaks(item, why)
+        return None

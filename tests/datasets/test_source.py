@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from synthesis import number, write_video
 
+from datasets.augment import Augmentation
 from datasets.folder import VideoFolder
 from datasets.health import Health
 from datasets.items import Index, Item
-from datasets.source import Batches, has_directions
+from datasets.mirror import has_direction
+from datasets.source import Batches
 from datasets.table import VideoTable
 from zoo.genotypes.base import ClipSpec
 
@@ -146,7 +148,7 @@ def test_mirrors_unless_a_class_names_a_direction(root, tmp_path):
     ],
 )
 def test_finds_directions_in_names(name, expected):
-    assert has_directions(("walk", name)) is expected
+    assert has_direction(name) is expected
 
 
 def test_labels_of_a_table_are_many_hot(root, tmp_path):
@@ -178,6 +180,14 @@ def test_short_videos_loop_with_one_warning(root, caplog):
     ((clip, *_),) = source.batches(long, "validation", 6)
     assert [number(image * 255) for image in clip[0]] == [*range(6)] * 3 + [0, 1]
     assert caplog.text.count("shorter than the clip") == 1
+
+
+def test_short_videos_can_hold_their_last_frame(root, caplog):
+    long = ClipSpec(frames=9, rate=20, height=48, width=64)
+    source = VideoFolder(root, short="hold")
+    ((clip, *_),) = source.batches(long, "validation", 6)
+    assert [number(image * 255) for image in clip[0]] == [*range(6), 5, 5, 5]
+    assert caplog.text.count("such videos hold their last frame") == 1
 
 
 def test_training_replaces_broken_videos_and_names_them_once(broken_root, caplog):
@@ -264,6 +274,11 @@ def test_mistakes_are_told_before_anything_is_read(root, monkeypatch):
         source.batches(SPEC, "train", 0)
     with pytest.raises(ValueError, match="`split` must be"):
         source.size("dev")
+    for wrong in ({"split": "train"}, {"clips": 0}, {"crops": 2}):
+        (name,) = wrong
+        asked = {"split": "test", "batch_size": 1, **wrong}
+        with pytest.raises(ValueError, match=f"`{name}` must be"):
+            source.views(SPEC, **asked)
 
 
 @pytest.mark.parametrize(
@@ -274,6 +289,10 @@ def test_mistakes_are_told_before_anything_is_read(root, monkeypatch):
         ({"max_bad_fraction": 2}, "max_bad_fraction"),
         ({"workers": 0}, "workers"),
         ({"task": "both"}, "task"),
+        ({"sampling": "random"}, "sampling"),
+        ({"evaluation": "center"}, "evaluation"),
+        ({"short": "stop"}, "short"),
+        ({"augmentation": Augmentation(mixup=1.0), "objects": "maps"}, "mixup"),
     ],
 )
 def test_rejects_nonsense(root, options, name):
