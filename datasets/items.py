@@ -86,6 +86,26 @@ def check_classes(classes: Collection[str], where: str) -> None:
         raise ValueError(f"`{where}` must have two classes or more. Got: {found}")
 
 
+def hold_out(splits: dict[str, list[Item]]) -> None:
+    """Mends the splits where so few videos are held out for validation that it hurts.
+
+    A class that would not be trained keeps its videos, and where none is left for
+    validation the training ones serve twice: both are said aloud.
+    """
+    train, held = splits["train"], splits["validation"]
+    trained = {label for item in train for label in item.labels}
+    kept = {item for item in held if not trained.issuperset(item.labels)}
+    if kept:
+        text = "Too few videos of some classes: %d are trained on, not held out."
+        logging.getLogger(__name__).warning(text, len(kept))
+        train += [item for item in held if item in kept]
+        splits["validation"] = [item for item in held if item not in kept]
+    if train and not splits["validation"]:
+        text = "Too few videos for a validation split: it is the training one."
+        logging.getLogger(__name__).warning(text)
+        splits["validation"] = list(train)
+
+
 def complete(
     classes: tuple[str, ...], splits: dict[str, list[Item]], hashed: bool
 ) -> Index:
