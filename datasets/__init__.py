@@ -1,5 +1,25 @@
-"""Clip sources: folders and tables of videos, and data sets that need no download.
+"""Clip sources: folders and tables of videos, and data sets by name.
 
-Import what you need by its module (`from datasets import folder`): this file stays
-empty, so that `datasets.moving_shapes` needs NumPy alone.
+    import datasets
+    source = datasets.load("kinetics400", split="validation", data_dir="k400")
+    datasets.list_datasets()
+
+Names load when they are first used, so that `datasets.moving_shapes` needs NumPy alone.
 """
+
+import importlib
+
+# Where each public name lives.
+PLACES = {"load": "datasets.catalog", "list_datasets": "datasets.catalog"}
+
+
+def __getattr__(name: str):
+    if name not in PLACES:
+        raise AttributeError(f"module 'datasets' has no attribute {name!r}")
+    value = getattr(importlib.import_module(PLACES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *PLACES})

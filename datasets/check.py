@@ -1,4 +1,8 @@
-"""The job that finds broken videos: `python -m datasets.check FOLDER|table.csv`."""
+"""The job that finds broken videos: `python -m datasets.check FOLDER|table.csv`.
+
+Of a data set by name it finds the missing ones, too:
+`python -m datasets.check kinetics400 --data_dir=FOLDER`.
+"""
 
 import argparse
 import csv
@@ -10,6 +14,7 @@ from pathlib import Path
 
 import av
 
+from datasets.catalog import OFFICIAL, list_files
 from datasets.decode import (
     LEAST_DECODED,
     BrokenVideoError,
@@ -29,7 +34,8 @@ class Report:
 
     Args:
         path: Of the file.
-        state: "ok"; "damaged": it is used, with what decodes; "broken": it is not.
+        state: "ok"; "damaged": it is used, with what decodes; "broken": it is not;
+            "missing": an annotation file names it, but it is not there.
         decoded: Frames that decode.
         expected: Frames in the file; those that its header promises if more.
         fps: Mean frames per second.
@@ -99,6 +105,35 @@ def check(data: str, workers: int | None = None) -> dict[str, Report]:
     names, root = list_names(data)
     if not names:
         raise ValueError(f"`data` must hold videos. Got: {data}")
+    return inspect_all(names, root, workers)
+
+
+def check_official(
+    name: str, data_dir: str, missing_only: bool = False, workers: int | None = None
+) -> dict[str, Report]:
+    """Looks which videos of an official data set are there, and decodes them.
+
+    Args:
+        name: Of the data set.
+        data_dir: Its folder.
+        missing_only: Whether to decode none.
+        workers: Videos at once; None: one for each core.
+
+    Returns:
+        The report of each video by its path in the folder; without those that are
+        there if `missing_only`.
+    """
+    there, missing = list_files(name, data_dir)
+    reports = {path: Report(path, "missing", error="no such file") for path in missing}
+    if missing_only:
+        return reports
+    return inspect_all(there, Path(data_dir), workers) | reports
+
+
+def inspect_all(
+    names: list[str], root: Path, workers: int | None = None
+) -> dict[str, Report]:
+    """Decodes videos by their paths in a folder; `workers` as in `check`."""
     workers = workers or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers) as pool:
         reports = pool.map(inspect, [root / name for name in names])
@@ -124,6 +159,17 @@ def write_csv(reports: dict[str, Report], path: str) -> None:
         writer.writerows(dataclasses.asdict(report) for report in reports.values())
 
 
+def write_problems(reports: dict[str, Report], path: str) -> None:
+    """Writes what is wrong with which video as a table of path and problem."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "problem"])
+        for name, report in reports.items():
+            if report.state != "ok":
+                error = f": {report.error}" if report.error else ""
+                writer.writerow([name, f"{report.state}{error}"])
+
+
 def write_exclude(reports: dict[str, Report], path: str) -> None:
     """Writes the paths of the broken videos, for the sources' `exclude`."""
     broken = [name for name, report in reports.items() if report.state == "broken"]
@@ -140,24 +186,59 @@ def describe(name: str, report: Report) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the job; its exit code is 1 if a video is broken."""
-    parser = argparse.ArgumentParser("python -m datasets.check", description=__doc__)
-    parser.add_argument("data", help="a folder of videos, or a CSV table")
-    parser.add_argument("--csv", help="write the states as a table to this file")
-    parser.add_argument("--exclude", help="write the broken videos' paths to this file")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
-    options = parser.parse_args(arguments)
-    reports = check(options.data)
+    """Runs the job; its exit code is 1 if a video is broken or missing."""
+    options = _parser().parse_args(arguments)
+    official = options.data_dir is not None or _is_name(options.data)
+    if official:
+        if options.data_dir is None:
+            raise ValueError(f"`data_dir` must be given for {options.data}. Got: none")
+        where = options.data, options.data_dir
+        reports = check_official(*where, missing_only=options.missing_only)
+    else:
+        reports = check(options.data)
     if options.csv:
-        write_csv(reports, options.csv)
+        (write_problems if official else write_csv)(reports, options.csv)
     if options.exclude:
         write_exclude(reports, options.exclude)
     for name, report in reports.items():
-        print(describe(name, report))
+        if not official or report.state != "ok":  # Of 240,000 few want to know.
+            print(describe(name, report))
     counts = Counter(report.state for report in reports.values())
-    states = [f"{counts[state]} {state}" for state in ("ok", "damaged", "broken")]
-    print(f"{len(reports)} videos: {', '.join(states)}")
-    return int(counts["broken"] > 0)
+    states = ["ok", "damaged", "broken"] + ["missing"] * official
+    told = [f"{counts[state]} {state}" for state in states]
+    if options.missing_only:
+        told = told[-1:]
+    print(f"{len(reports)} videos: {', '.join(told)}")
+    return int(counts["broken"] + counts["missing"] > 0)
+
+
+def _is_name(data: str) -> bool:
+    return data in OFFICIAL and not os.path.exists(data)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m datasets.check",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    names = ", ".join(OFFICIAL)
+    data = f"a folder of videos, a CSV table, or with --data_dir one of {names}"
+    parser.add_argument("data", help=data)
+    parser.add_argument("--data_dir", help="folder of the data set of this name")
+    parser.add_argument(
+        "--missing_only",
+        action="store_true",
+        help="of a data set by name: look which videos are there, decode none",
+    )
+    parser.add_argument(
+        "--csv",
+        help="write the states as a table to this file; of a data set by name the path "
+        "and the problem of each video that has one",
+    )
+    parser.add_argument("--exclude", help="write the broken videos' paths to this file")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser
 
 
 if __name__ == "__main__":

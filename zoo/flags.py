@@ -17,8 +17,9 @@ HELP = {
     "gin_file": "a config, as a path or as in gin/, such as train/tvn1.gin; repeatable",
     "gin_bindings": "one setting, such as training.Recipe.batch_size=8; repeatable",
     "workdir": "folder of the run; the same command goes on where it was interrupted",
-    "data": "clips: a folder of class folders, a table.csv, moving_shapes, or the "
-    "folder of a run\n(default: the clips of the run that --model is from)",
+    "data": "clips: a folder of class folders, a table.csv, moving_shapes, the folder "
+    "of a run,\nor NAME:FOLDER, such as kinetics400:/data/k400, of a data set in its "
+    "official files\n(default: the clips of the run that --model is from)",
     "model": "a model's name, or a genotype's file such as best.json",
     "steps": "training steps; the warm-up keeps its share",
     "seed": "of weights, order and augmentation",
@@ -35,6 +36,16 @@ NEEDS = {
     "seed": "seed",
 }
 EMBEDDED = "moving_shapes"  # Clips that need no folder.
+# Clips of official data sets, by the names of `datasets.catalog`.
+OFFICIAL = {
+    "charades": "charades.Charades",
+    "hmdb51": "hmdb51.HMDB51",
+    "kinetics400": "kinetics.Kinetics400",
+    "mlb_youtube": "mlb_youtube.MLBYouTube",
+    "moments": "moments.Moments",
+    "something_something_v2": "something.SomethingSomethingV2",
+    "ucf101": "ucf101.UCF101",
+}
 FOLDER = ("directory", "project_name")  # Settings that a job makes of its workdir.
 
 
@@ -75,9 +86,7 @@ def check_values(values: flags.FlagValues) -> None:
     """Raises ValueError where a flag names what is not there."""
     data, model = given(values, "data"), given(values, "model")
     if data is not None:
-        exists = data == EMBEDDED or pathlib.Path(data).exists()
-        rule = f"a folder or a .csv that exists, or {EMBEDDED}"
-        check(exists, "data", rule, data)
+        _check_data(data)
     if model is not None and not pathlib.Path(model).exists():
         for name in model.split(","):
             known = name in genotypes.FOUND or pathlib.Path(name.strip()).exists()
@@ -88,6 +97,31 @@ def check_values(values: flags.FlagValues) -> None:
     if search is not None:
         exists = pathlib.Path(search).is_dir()
         check(exists, "search", "a search's folder that exists", search)
+
+
+def clip_source(data: str) -> tuple[str, str | None, str]:
+    """What gives the clips of --data: a class, its argument, and the value of this."""
+    if data == EMBEDDED:
+        return "moving_shapes.MovingShapes", None, ""
+    name, _, folder = data.partition(":")
+    if name in OFFICIAL and folder and not pathlib.Path(data).exists():
+        return OFFICIAL[name], "data_dir", folder
+    if data.endswith(".csv"):
+        return "table.VideoTable", "path", data
+    return "folder.VideoFolder", "root", data
+
+
+def _check_data(data: str) -> None:
+    if data == EMBEDDED or pathlib.Path(data).exists():
+        return
+    name, _, folder = data.partition(":")
+    if name in OFFICIAL:
+        exists = pathlib.Path(folder).is_dir() if folder else False
+        check(exists, "data", f"{name}:FOLDER, a folder that exists", data)
+    else:
+        near = difflib.get_close_matches(name, OFFICIAL, cutoff=0.5) or OFFICIAL
+        rule = f"a folder or a .csv that exists, {EMBEDDED}, or NAME:FOLDER with NAME "
+        check(False, "data", f"{rule}such as {', '.join(near)}", data)
 
 
 def _kind(flag: str, job: str) -> tuple:

@@ -18,7 +18,7 @@ from absl.flags import FlagValues
 from zoo import record
 from zoo.command import command, function
 from zoo.files import write_text
-from zoo.flags import EMBEDDED, check_values, given, parse_flags
+from zoo.flags import check_values, clip_source, given, parse_flags
 from zoo.signature import signature
 
 QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
@@ -233,15 +233,10 @@ def _bind_clips(job: str, data: str) -> None:
             [REGISTER, f"import {module}", *lines, f"{job}.clips = {value}"]
         )
         return
-    if data == EMBEDDED:
-        source, argument = "moving_shapes.MovingShapes", None
-    elif data.endswith(".csv"):
-        source, argument = "table.VideoTable", "path"
-    else:
-        source, argument = "folder.VideoFolder", "root"
+    source, argument, value = clip_source(data)
     _refer(job, "clips", source)
     if argument:
-        bind(f"{source}.{argument} = {data!r}")
+        bind(f"{source}.{argument} = {value!r}")
 
 
 def _refer(job: str, argument: str, target: str) -> None:

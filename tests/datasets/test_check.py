@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 import pytest
+from official import hmdb51, something_something_v2
 from synthesis import audio_only, scramble, write_video
 
+import datasets
 from datasets import check
 from datasets.folder import index_folder
 
@@ -97,3 +99,60 @@ def test_as_a_command_a_mistake_is_one_line(tmp_path, command):
     assert result.returncode == 1
     assert [line.partition(" `")[0] for line in said] == ["error:"]
     assert not any(line.endswith((" tensorflow", " keras")) for line in lines)
+
+
+@pytest.fixture
+def official_root(tmp_path):
+    """Of 64 videos one is whole, one empty, and the others are missing."""
+    root = something_something_v2(tmp_path / "ssv2", "labels/")
+    for path in (root / "videos").iterdir():
+        path.unlink()
+    write_video(root / "videos/1000.webm", frames=4, codec="libvpx", size=(16, 16))
+    (root / "videos/5000.webm").touch()
+    return root
+
+
+def test_lists_missing_and_broken_videos_of_a_data_set(official_root, tmp_path, capsys):
+    table, listed = tmp_path / "out.csv", tmp_path / "list.txt"
+    argv = ["something_something_v2", f"--data_dir={official_root}"]
+    assert check.main([*argv, f"--csv={table}", f"--exclude={listed}"]) == 1
+    said = capsys.readouterr().out
+    assert said.endswith("64 videos: 1 ok, 0 damaged, 1 broken, 62 missing\n")
+    assert "videos/1000.webm" not in said
+    with open(table) as file:
+        rows = {row["path"]: row["problem"] for row in csv.DictReader(file)}
+    assert len(rows) == 63
+    assert rows["videos/5001.webm"] == "missing: no such file"
+    assert rows["videos/5000.webm"].startswith("broken: ")
+    assert listed.read_text() == "videos/5000.webm\n"
+    options = {"data_dir": official_root, "exclude": listed}
+    source = datasets.load("something_something_v2", **options)
+    assert (source.size("train"), source.size("test")) == (1, 0)
+
+
+def test_decodes_nothing_if_asked(official_root, capsys, monkeypatch):
+    monkeypatch.setattr(check, "inspect", None)
+    argv = ["something_something_v2", f"--data_dir={official_root}", "--missing_only"]
+    assert check.main(argv) == 1
+    said = capsys.readouterr().out
+    assert said.endswith("62 videos: 62 missing\n")
+    assert "missing" in said.splitlines()[0]
+
+
+def test_checks_all_folds_of_a_data_set(tmp_path, capsys):
+    hmdb51(tmp_path)
+    (tmp_path / "jump/Film14_jump_f_nm_np1_fr_med_0.avi").unlink()  # Not in fold 1.
+    argv = ["hmdb51", f"--data_dir={tmp_path}", "--missing_only"]
+    assert check.main(argv) == 1
+    assert capsys.readouterr().out.endswith("1 videos: 1 missing\n")
+
+
+def test_says_in_a_line_what_is_wrong_with_a_data_sets_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="`data_dir` must be given for hmdb51"):
+        check.main(["hmdb51"])
+    with pytest.raises(ValueError, match="`name` must be a data set such as hmdb51"):
+        check.main(["hmdb", f"--data_dir={tmp_path}"])
+    (tmp_path / "hmdb51").mkdir()  # A folder of this name is what is meant.
+    with pytest.raises(ValueError, match=r"`data` must hold videos. Got: hmdb51"):
+        check.main(["hmdb51"])

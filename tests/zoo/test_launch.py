@@ -140,6 +140,11 @@ def test_run_without_clips_lends_none(tmp_path):
         ("moving_shapes", ["clips = @moving_shapes.MovingShapes()"]),
         ("a.csv", ["clips = @table.VideoTable()", "VideoTable.path = 'a.csv'"]),
         ("videos", ["clips = @folder.VideoFolder()", "VideoFolder.root = 'videos'"]),
+        (
+            "kinetics400:/k 400:b",
+            ["clips = @kinetics.Kinetics400()", "Kinetics400.data_dir = '/k 400:b'"],
+        ),
+        ("other:videos", ["VideoFolder.root = 'other:videos'"]),
     ],
 )
 def test_data_is_a_clip_source(data, lines):
@@ -273,6 +278,15 @@ raise SystemExit("it was imported")
         (["--word=mute"], "flag --word=mute: value should be one of <loud|low>"),
         (["--gin_file=train/tnv1.gin"], "`gin_file` must be a gin file, such as"),
         (["--workdir=a", "--data=nowhere"], "`data` must be a folder or a .csv that"),
+        (
+            ["--workdir=a", "--data=kinetics:a"],
+            "such as kinetics400. Got: 'kinetics:a'",
+        ),
+        (
+            ["--workdir=a", "--data=ucf101:no"],
+            "must be ucf101:FOLDER, a folder that ex",
+        ),
+        (["--workdir=a", "--data=ucf101"], "must be ucf101:FOLDER, a folder that exis"),
         (["--workdir=a", "--model=tvn11"], "`model` must be a path that exists, or"),
         (["--data=moving_shapes"], "`workdir` must be given: --workdir, or heavy_job"),
         (["--workdir=a"], "`clips` must be given: --data, or heavy_job.work.clips in"),

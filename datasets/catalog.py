@@ -1,0 +1,128 @@
+"""The clip sources by name."""
+
+import difflib
+import importlib
+import os
+
+from datasets.items import Item
+from datasets.order import ClipSpec, check, check_request, check_split
+
+# Each name's class, by its module. `zoo.flags` has the same names for --data.
+OFFICIAL = {
+    "charades": "charades.Charades",
+    "hmdb51": "hmdb51.HMDB51",
+    "kinetics400": "kinetics.Kinetics400",
+    "mlb_youtube": "mlb_youtube.MLBYouTube",
+    "moments": "moments.Moments",
+    "something_something_v2": "something.SomethingSomethingV2",
+    "ucf101": "ucf101.UCF101",
+}
+SOURCES = {
+    **OFFICIAL,
+    "folder": "folder.VideoFolder",
+    "moving_shapes": "moving_shapes.MovingShapes",
+    "table": "table.VideoTable",
+}
+# What `data_dir` is called where it is not that; moving shapes have no folder.
+ARGUMENTS = {"folder": "root", "table": "path", "moving_shapes": None}
+
+
+def list_datasets() -> list[str]:
+    """The names that `load` takes."""
+    return sorted(SOURCES)
+
+
+def load(
+    name: str,
+    split: str | None = None,
+    data_dir: str | os.PathLike | None = None,
+    **options,
+):
+    """A clip source by name.
+
+    Args:
+        name: One of `list_datasets`.
+        split: None is all splits, for training; with "train", "validation" or "test"
+            the source has the clips of this one, and its other splits are empty.
+        data_dir: The data set's folder; of "folder" the folder of videos, of "table"
+            the CSV file. "moving_shapes" has none.
+        **options: Those of the source's class, such as `fold` of HMDB51 and UCF101.
+
+    Raises:
+        ValueError: There is no such data set, or it is not whole in its folder.
+    """
+    check_name(name, SOURCES)
+    if split is not None:
+        check_split(split)
+    argument = ARGUMENTS.get(name, "data_dir")
+    if argument is None:
+        check(data_dir is None, "data_dir", f"None for {name}", data_dir)
+    else:
+        check(data_dir is not None, "data_dir", f"given for {name}", data_dir)
+        options[argument] = os.fspath(data_dir)
+    source = _member(SOURCES[name])(**options)
+    return source if split is None else OneSplit(source, split)
+
+
+def check_name(name: str, names: dict[str, str]) -> None:
+    """Raises ValueError, with the names that are near, unless one of the names."""
+    near = difflib.get_close_matches(str(name), names, cutoff=0.5) or sorted(names)
+    check(name in names, "name", f"a data set such as {', '.join(near)}", name)
+
+
+def list_files(name: str, data_dir: str) -> tuple[list[str], list[str]]:
+    """Paths of an official data set's videos: those that are there, and the missing."""
+    check_name(name, OFFICIAL)
+    official = _member(f"{OFFICIAL[name].partition('.')[0]}.OFFICIAL")
+    there, missing = {}, {}
+    for layout in official.layouts:
+        listing, _ = official.build(data_dir, **layout)
+        there |= dict.fromkeys(path for _, path, *_ in listing.rows)
+        missing |= dict.fromkeys(listing.missing)
+    return list(there), list(missing)
+
+
+class OneSplit:
+    """A clip source without the clips of its other splits.
+
+    Args:
+        source: The source.
+        split: The only one that has clips.
+    """
+
+    def __init__(self, source, split: str):
+        self._source = source
+        self._split = split
+
+    def __getattr__(self, name: str):
+        if name.startswith("_"):  # A copy asks before there is a source.
+            raise AttributeError(name)
+        return getattr(self._source, name)
+
+    def size(self, split: str) -> int:
+        """Number of videos in a split."""
+        check_split(split)
+        return self._source.size(split) if split == self._split else 0
+
+    def items(self, split: str) -> list[Item]:
+        """The videos of a split."""
+        check_split(split)
+        return self._source.items(split) if split == self._split else []
+
+    def batches(
+        self,
+        clip_spec: ClipSpec,
+        split: str,
+        batch_size: int,
+        seed: int = 0,
+        start: int = 0,
+    ):
+        """Batches of clips, as the source gives them."""
+        check_request(split, batch_size, start)
+        check(split == self._split, "split", f"{self._split}, as loaded", split)
+        return self._source.batches(clip_spec, split, batch_size, seed, start)
+
+
+def _member(place: str) -> object:
+    module, _, name = place.partition(".")
+    return getattr(importlib.import_module(f"datasets.{module}"), name)
