@@ -24,18 +24,19 @@ METHODS = {
     "annealed": FEWER,
 }
 SPACE = EvaNetSpace(times=(1, 3, 5), max_convs=3, max_pools=1, width=1 / 16)
-SHAPE = (8, 8.0, 32, 32)  # Frames, frames per second, pixels.
-BATCH, RATE = 16, 0.1
-LONGER = 3  # Times the training of the search.
+SHAPE = (8, 4.0, 48, 48)  # Frames, frames per second, pixels.
+BATCH, RATE = 16, 0.05
+LONGER = 2  # Times the training of the search.
 TOP = 3
 TITLE = "# EvaNet's mutation rates and ensembles, on moving shapes"
 ABOUT = """\
-{actions} actions of the embedded data set, clips of 8 frames of 32x32 pixels; Inception
-networks of a sixteenth of the channels, of two or three convolutions a module with
-time sizes 1, 3 and 5; {trials} networks in each search, which train for {steps} steps
-of 16 clips; seeds 0 to {last}. Populations are of {population}, tournaments of
-{sample}, the worst leaves; a child has one mutation, three, or, annealed,
-max(ceil(3 - round / 4), 1). All methods of a seed begin with the same networks.
+{actions} actions of the embedded data set, clips of 8 frames of 48x48 pixels, four a
+second; Inception networks of a sixteenth of the channels, of two or three convolutions
+a module with time sizes 1, 3 and 5; {trials} networks in each search, which train for
+{steps} steps of 16 clips; seeds 0 to {last}. Populations are of {population},
+tournaments of {sample}, the worst leaves; a child has one mutation, three, or,
+annealed, max(ceil(3 - round / 4), 1). All methods of a seed begin with the same
+networks.
 
 Fitness is the top-1 accuracy on {validation} validation clips. Then, on the test clips:
 the best three networks of the annealed search, each trained {longer} times as long,
@@ -81,7 +82,7 @@ def probabilities(genotype: str, seed: int, steps: int) -> tuple:
     """Labels and probabilities of the test clips, after a training from scratch."""
     import keras
 
-    from zoo import genotypes, inference, metrics, registry, training
+    from zoo import genotypes, inference, metrics, outputs, registry, training
 
     keras.utils.set_random_seed(seed)
     spec = genotypes.ClipSpec(*SHAPE)
@@ -90,7 +91,7 @@ def probabilities(genotype: str, seed: int, steps: int) -> tuple:
     recipe = training.Recipe(steps=steps, batch_size=BATCH, learning_rate=RATE)
     training.fit(model, clips(), spec, recipe, seed=seed, verbose=False)
     predict = inference.compiled(model)
-    read = inference.predictions(predict, clips(), spec, "test", BATCH)
+    read = outputs.predictions(predict, clips(), spec, "test", BATCH)
     return read[1], metrics.probabilities("single", read[2])
 
 
