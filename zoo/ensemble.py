@@ -165,7 +165,7 @@ class Ensemble:
         metrics.shares(len(self.members), self.weights, self.average)
         for name, run in self.members.items():
             rule = "of single networks where there are several"
-            check(isinstance(run, inference.Run), "model", rule, name)
+            check(not isinstance(run, Ensemble), "model", rule, name)
         first, *others = self.members
         for name in others:
             for item in ("task", "classes"):

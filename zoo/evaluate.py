@@ -7,10 +7,13 @@ if __name__ == "__main__":  # First, as the libraries below write on the screen.
         "zoo.evaluate.evaluate",
         "--model=runs/tvn1 --data=videos --split=test",
         model="folder of a training run; several, as runs/a,runs/b, are scored as an "
-        "ensemble, too",
+        "ensemble, too;\nfolders of evaluations are fused without the videos",
         split="train, validation or test (default: test, where there is one)",
         out="folder for the results (default: evaluation-<split> in the run,\n"
         "ensemble-<split> in the first of several)",
+        views="clips of each video, evenly over its time (default: 1)",
+        crops="of each of these: 1, 3 or 5 (default: 1)",
+        join="mean or max of their probabilities (default: mean)",
     )
 
 import dataclasses
@@ -21,41 +24,56 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo import files, inference, inputs, metrics, tables, training
+from zoo import files, inference, inputs, metrics, outputs, tables, training
 from zoo.ensemble import Ensemble
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check
+from zoo.outputs import Saved, Views
 
-TITLES = {"top1": "top-1", "top5": "top-5", "map": "mAP"}
+TITLES = {
+    "top1": "top-1",
+    "top5": "top-5",
+    "mean_class": "by class",
+    "map": "mAP",
+    "map_labelled": "labelled",
+}
 
 
 def evaluate(
     model: str | Sequence[str],
-    clips,
+    clips=None,
     split: str | None = None,
     batch_size: int = 8,
     limit: int | None = None,
     out: str | None = None,
     weights: Sequence[float] | None = None,
     average: str | None = None,
+    views: int = 1,
+    crops: int = 1,
+    join: str = "mean",
 ) -> dict[str, float]:
     """Scores a trained network, or several and their ensemble, on a split of clips.
 
     Writes `evaluation.json` (the scores), `classes.csv` (accuracy or average precision
-    of each class), `predictions.csv` (each video's label and probabilities), and for
-    one label a clip `confusion.csv` and `confusion.png`; with several networks these
-    are of their ensemble, `evaluation.json` has the scores of each, too, and
-    `overlap.csv` tells for each pair how many clips both get wrong, and either: their
-    quotient is the overlap of their errors. Of several labels a clip, one is got right
-    where the class scored highest is among them, and a clip of no label does not count.
+    of each class), `predictions.csv` (each video's label and probabilities),
+    `predictions.npz` (the same, to be fused with others later), and for one label a
+    clip `confusion.csv` and `confusion.png`; with several networks these are of their
+    ensemble, `evaluation.json` has the scores of each, too, and `overlap.csv` tells for
+    each pair how many clips both get wrong, and either: their quotient is the overlap
+    of their errors. Of several labels a clip, one is got right where the class scored
+    highest is among them, and a clip of no label does not count.
 
     Each network reads the clips it was trained on. Where labels depend on the clip, all
-    networks are held to those that any of their clips has.
+    networks are held to those that any of their clips has. Folders that an evaluation
+    wrote are fused without their networks and clips: two streams, of RGB and of flow,
+    may be scored on two machines.
 
     Args:
         model: Folder of a training run or of an ensemble, or several folders of runs,
-            as a sequence or with commas between.
-        clips: A clip source; its classes must be among the network's.
+            as a sequence or with commas between; or folders of evaluations of one
+            split.
+        clips: A clip source; its classes must be among the network's. Left out for
+            folders of evaluations.
         split: "train", "validation" or "test"; None is "test" where it holds clips.
         batch_size: Clips at once.
         limit: Only about so many clips.
@@ -64,36 +82,43 @@ def evaluate(
             the ensemble's own, or equal ones.
         average: Of "probabilities" or "logits", as `zoo.fuse` has it; None is the
             ensemble's own, or probabilities.
+        views: Clips of each video, evenly over its time.
+        crops: Of each of these; see `outputs.Views`.
+        join: "mean" or "max" of the views' probabilities.
 
     Returns:
-        "loss", "clips", and "top1" and "top5", or "map"; of several networks also
-        "any_right", the share of clips that at least one of them gets right.
+        "loss", "clips", and "top1", "top5" and "mean_class" (the mean over classes of
+        the share of their clips that is right), or "map"; where videos have no label
+        also "map_labelled", which leaves them out, as the official script of Charades
+        does; of several networks also "any_right", the share of clips that at least
+        one of them gets right.
 
     Raises:
         ValueError: The runs, the split or the classes are not what they must be.
     """
+    seen = Views(views, crops, join)
     names = _names(model)
     run = _load(names, weights, average)
-    order = _class_numbers(run, clips)
-    split = split or ("test" if clips.size("test") else "validation")
     members = run.members if isinstance(run, Ensemble) else {names[0]: run}
     runs = list(members.values())
-    for member in runs:
-        inputs.check_source(member.model, clips)
-    keys, labels, outputs = _outputs(runs, clips, split, batch_size, limit)
-    labels = _renumbered(labels, order, len(run.classes))
+    if isinstance(runs[0], outputs.Saved):
+        split, parts = _saved(runs, names, clips, split)
+    else:
+        split, parts = _seen(runs, run, clips, split, batch_size, limit, seen)
+    keys, labels, logits = outputs.aligned(parts)
     place = "evaluation" if len(names) == 1 else "ensemble"
     folder = pathlib.Path(out or os.path.join(names[0], f"{place}-{split}"))
     folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(run, inference.Run):
-        logits, others = outputs[0], {}
+    if isinstance(run, Ensemble):
+        others = _compare(folder, run, labels, logits)
+        logits = metrics.logits_of(run.task, run.fused(logits))
     else:
-        logits = metrics.logits_of(run.task, run.fused(outputs))
-        others = _compare(folder, run, labels, outputs)
+        logits, others = logits[0], {}
     scores = {**_scores(run.task, labels, logits), "clips": len(labels)}
     files.write_json(folder / "evaluation.json", {"split": split, **scores, **others})
     tables.write_classes(folder, run, labels, logits)
     tables.write_predictions(folder, run, keys, labels, logits)
+    outputs.Saved(run.classes, run.task, split, keys, labels, logits).save(folder)
     if run.task == "single":
         tables.write_confusion(folder, run, labels, logits)
     _show(folder, split, scores, others)
@@ -115,7 +140,11 @@ def _load(
     """What folders hold: one its run or its ensemble, several an ensemble of theirs."""
     rule = "folders of training runs, each once"
     check(0 < len(names) == len(set(names)), "model", rule, names)
-    runs = {name: inference.load(name) for name in names}
+    saved = [outputs.is_saved(name) for name in names]
+    rule = "folders of runs, or of evaluations: not of both"
+    check(len(set(saved)) == 1, "model", rule, names)
+    load = outputs.load if saved[0] else inference.load
+    runs = {name: load(name) for name in names}
     run = runs[names[0]]
     if len(runs) > 1:
         run = Ensemble(runs, pathlib.Path(names[0]))
@@ -126,6 +155,29 @@ def _load(
             value = tuple(value) if name == "weights" else value
             run = dataclasses.replace(run, **{name: value})
     return run
+
+
+def _saved(runs: list[Saved], names, clips, split: str | None) -> tuple:
+    """The split of saved evaluations, and what each says."""
+    check(len(runs) > 1, "model", "two evaluations or more, to be fused", names)
+    check(clips is None, "clips", "left out for folders of evaluations", clips)
+    splits = sorted({run.split for run in runs})
+    check(len(splits) == 1, "model", "evaluations of the same split", splits)
+    rule = f"that of the evaluations, {splits[0]!r}"
+    check(split in (None, *splits), "split", rule, split)
+    return splits[0], [(run.keys, run.labels, run.logits) for run in runs]
+
+
+def _seen(runs: list, run, clips, split, batch_size, limit, views: Views) -> tuple:
+    """The split, and what each network says of it."""
+    check(clips is not None, "clips", "given for folders of runs", clips)
+    order = _class_numbers(run, clips)
+    split = split or ("test" if clips.size("test") else "validation")
+    for member in runs:
+        inputs.check_source(member.model, clips)
+    parts = _read(runs, clips, split, batch_size, limit, views)
+    count = len(run.classes)
+    return split, [(k, _renumbered(y, order, count), x) for k, y, x in parts]
 
 
 def _class_numbers(run: inference.Run | Ensemble, clips) -> np.ndarray:
@@ -145,27 +197,22 @@ def _renumbered(labels: np.ndarray, order: np.ndarray, count: int) -> np.ndarray
     return result
 
 
-def _outputs(
-    runs: list[inference.Run], clips, split: str, batch_size: int, limit: int | None
-) -> tuple[list[str], np.ndarray, list[np.ndarray]]:
-    """Keys, labels, and each run's logits of the clips that all of them could read."""
+def _read(
+    runs: list[inference.Run], clips, split: str, batch_size: int, limit, views: Views
+) -> list[tuple]:
+    """Keys, labels and logits of each run's videos."""
     groups: dict[ClipSpec, list[int]] = {}
     for number, run in enumerate(runs):
         groups.setdefault(run.clip_spec, []).append(number)
-    parts = []
+    parts = [None] * len(runs)
     for spec, numbers in groups.items():
         predict = _side_by_side([runs[n].model for n in numbers])
-        parts.append(
-            inference.predictions(
-                predict, clips, spec, split, batch_size, limit, verbose=True
-            )
+        keys, labels, stack = outputs.predictions(
+            predict, clips, spec, split, batch_size, limit, verbose=True, views=views
         )
-    keys, labels, stacks = _aligned(parts)
-    outputs = [None] * len(runs)
-    for numbers, stack in zip(groups.values(), stacks, strict=True):
         for place, number in enumerate(numbers):
-            outputs[number] = stack[:, place]
-    return keys, labels, outputs
+            parts[number] = keys, labels, stack[:, place]
+    return parts
 
 
 def _side_by_side(models: list):
@@ -174,36 +221,17 @@ def _side_by_side(models: list):
     return lambda clip: np.stack([function(clip) for function in functions], axis=1)
 
 
-def _aligned(parts: list[tuple]) -> tuple[list[str], np.ndarray, list[np.ndarray]]:
-    """Rows of the same clip side by side, found by their keys.
-
-    Training clips have none; their order is the same for all.
-    """
-    places = [_places(keys, len(labels)) for keys, labels, _ in parts]
-    common = [p for p in places[0] if all(p in other for other in places)]
-    check(len(common) > 0, "clips", "with the same keys for every clip spec", common)
-    rows = [[own[place] for place in common] for own in places]
-    labels = np.stack([p[1][own] for p, own in zip(parts, rows, strict=True)])
-    if labels.ndim == 2:
-        same = (labels == labels[0]).all()
-        check(same, "clips", "of the same labels for every clip spec", "others")
-    keys = [parts[0][0][row] for row in rows[0]] if parts[0][0] else []
-    outputs = [p[2][own] for p, own in zip(parts, rows, strict=True)]
-    return keys, labels.max(axis=0), outputs
-
-
-def _places(keys: list[str], count: int) -> dict[tuple[str, int], int]:
-    """The row of each key and of how often it came before."""
-    seen, places = {}, {}
-    for row, key in enumerate(keys or [""] * count):
-        number = seen[key] = seen.get(key, -1) + 1
-        places[key, number] = row
-    return places
-
-
 def _scores(task: str, labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
     loss = float(training.cross_entropy(task, labels, logits))
-    return {"loss": loss, **metrics.scores_of(task, labels, logits)}
+    scores = {"loss": loss, **metrics.scores_of(task, labels, logits)}
+    if task == "single":
+        return {**scores, "mean_class": metrics.mean_class_accuracy(labels, logits)}
+    known = labels.any(axis=1)
+    if not known.all():
+        scores["map_labelled"] = metrics.mean_average_precision(
+            labels[known], logits[known]
+        )
+    return scores
 
 
 def _compare(
@@ -241,8 +269,8 @@ def _show(folder: pathlib.Path, split: str, scores: dict, others: dict) -> None:
         _show_members(names, scores, others)
     else:
         for name in names:
-            print(f"  {TITLES[name]:<6}{100 * scores[name]:6.2f} %")
-        print(f"  {'loss':<6}{scores['loss']:6.3f}")
+            print(f"  {TITLES[name]:<9}{100 * scores[name]:6.2f} %")
+        print(f"  {'loss':<9}{scores['loss']:6.3f}")
     print(f"More in {folder}", flush=True)
 
 

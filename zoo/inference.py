@@ -1,20 +1,18 @@
-"""A network at work: its compiled function, its word on a split, and a trained run."""
+"""A network at work: its compiled function, and a trained run."""
 
 import dataclasses
 import functools
-import itertools
 import json
-import math
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from zoo import files, inputs, metrics, monitor
+from zoo import files, inputs, metrics
 from zoo.genotypes import ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check
 
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 MODEL_FILE, BEST_WEIGHTS = "model.json", "best.weights.h5"
 VERSION = 1
 PREPROCESSING = "RGB in [0, 1]"
-PATIENCE = 5.0  # Seconds before a progress is shown.
 
 
 @dataclass(frozen=True)
@@ -233,67 +230,3 @@ def _compiled_by_jax(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
         return np.asarray(infer(*values, keras.tree.map_structure(np.asarray, clip)))
 
     return call
-
-
-def predictions(
-    predict: Callable[[np.ndarray], np.ndarray],
-    clips,
-    clip_spec: ClipSpec,
-    split: str,
-    batch_size: int,
-    limit: int | None = None,
-    verbose: bool = False,
-) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """What a model says about every clip of a split.
-
-    Args:
-        predict: What `compiled` gives.
-        clips: A clip source.
-        clip_spec: Which clips to ask it for.
-        split: "validation", "test", or "train" for about as many as that holds.
-        batch_size: Clips at once.
-        limit: Only about so many clips: whole batches of the first ones.
-        verbose: Whether to show the progress of what takes long.
-
-    Returns:
-        Keys (empty for "train"), labels and logits, a row for each clip.
-
-    Raises:
-        ValueError: The split holds no clips.
-    """
-    size = clips.size(split)
-    check(size > 0, "split", "one that holds clips", f"{split!r}, which is empty")
-    count = math.ceil(min(size, limit or size) / batch_size)
-    unit = f"{split} batch"
-    line = monitor.ProgressLine(count, batch_size, 0, verbose, unit, PATIENCE)
-    keys, labels, logits = [], [], []
-    for clip, label, key in _batches(clips, clip_spec, split, batch_size, count):
-        keys.extend(key)
-        labels.append(label)
-        logits.append(predict(_padded(clip, batch_size))[: len(label)])
-        if line.due(len(logits)):
-            line.show(len(logits), {})
-    line.end()
-    check(len(labels) > 0, "split", "one whose clips can be read", repr(split))
-    return keys, np.concatenate(labels), np.concatenate(logits)
-
-
-def _batches(clips, clip_spec, split, batch_size, count) -> Iterator[tuple]:
-    batches = clips.batches(clip_spec, split, batch_size)
-    for clip, label, *rest in itertools.islice(batches, count):  # "train" is endless.
-        keys = [k.decode() if isinstance(k, bytes) else str(k) for k in _rows(rest)]
-        yield keras.tree.map_structure(np.asarray, clip), np.asarray(label), keys
-
-
-def _rows(rest: list) -> list:
-    return list(np.asarray(rest[0])) if rest else []
-
-
-def _padded(clip, batch_size: int):
-    """Full batches have one shape, which is compiled once."""
-
-    def pad(part: np.ndarray) -> np.ndarray:
-        missing = batch_size - len(part)
-        return np.pad(part, [(0, missing)] + [(0, 0)] * (part.ndim - 1))
-
-    return keras.tree.map_structure(pad, clip)

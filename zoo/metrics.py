@@ -26,6 +26,17 @@ def top_k(labels: np.ndarray, scores: np.ndarray, k: int = 1) -> float:
     return float(np.mean(hits))
 
 
+def mean_class_accuracy(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Mean over classes of the share of their clips that is right; see `top_k`.
+
+    Args:
+        labels: Class numbers, (clips,); classes without clips are left out.
+        scores: Logits or probabilities, (clips, classes).
+    """
+    right, known = hits(labels, scores), np.unique(labels)
+    return float(np.mean([np.mean(right[labels == label]) for label in known]))
+
+
 def mean_average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
     """Mean over classes of the average precision; classes without positives left out.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
-from zoo import inference, inputs, metrics
+from zoo import inference, inputs, metrics, outputs
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check, check_whole
 from zoo.optimizers import KernelDecaySGD
@@ -103,17 +103,33 @@ def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
 
 
 def cross_entropy(task: str, labels, logits, smoothing: float = 0.0):
-    """Mean cross-entropy, of a softmax ("single") or of sigmoids ("multi")."""
+    """Mean cross-entropy, of a softmax ("single") or of sigmoids ("multi").
+
+    Single labels are the numbers of classes, or of mixed clips the shares of all.
+    """
     logits = ops.cast(logits, "float32")
     if task == "multi":
         targets = ops.cast(labels, "float32") * (1 - smoothing) + smoothing / 2
         losses = ops.binary_crossentropy(targets, logits, from_logits=True)
     else:
         classes = logits.shape[-1]
-        hot = ops.one_hot(ops.cast(labels, "int32"), classes)
-        targets = hot * (1 - smoothing) + smoothing / classes
+        targets = shares(labels, classes) * (1 - smoothing) + smoothing / classes
         losses = ops.categorical_crossentropy(targets, logits, from_logits=True)
     return ops.mean(losses)
+
+
+def shares(labels, classes: int):
+    """What share each class has in single labels: (batch,) numbers, or shares as is."""
+    if len(labels.shape) == 2:
+        return ops.cast(labels, "float32")
+    return ops.one_hot(ops.cast(labels, "int32"), classes)
+
+
+def accuracy(labels, logits):
+    """The share of each clip that its likeliest class has: 0 or 1, if not mixed."""
+    classes = logits.shape[-1]
+    guesses = ops.one_hot(ops.argmax(logits, axis=-1), classes)
+    return ops.sum(guesses * shares(labels, classes), axis=-1)
 
 
 def score_name(task: str) -> str:
@@ -155,7 +171,7 @@ def scorer(
     predict = inference.compiled(model)
 
     def score() -> dict[str, float]:
-        _, labels, logits = inference.predictions(
+        _, labels, logits = outputs.predictions(
             predict, clips, clip_spec, split, batch_size, limit, verbose
         )
         loss = float(cross_entropy(clips.task, labels, logits))
@@ -168,6 +184,8 @@ def validation_split(clips) -> str:
     """The split that training scores: "validation", or "train" where that is empty."""
     if clips.size("validation"):
         return "validation"
+    mixed = getattr(clips, "soft_labels", False)
+    check(not mixed, "clips", "with a validation split where they are mixed", "none")
     warnings.warn("no validation clips: training clips are scored", stacklevel=3)
     return "train"
 
@@ -272,6 +290,5 @@ class _Trainee(keras.Model):
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if self.task == "single":
-            guesses = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
-            self.accuracy.update_state(ops.equal(guesses, ops.cast(y, "int32")))
+            self.accuracy.update_state(accuracy(y, y_pred))
         return self.get_metrics_result()

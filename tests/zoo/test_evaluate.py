@@ -65,7 +65,7 @@ def test_scores_of_a_network_that_always_says_grey(trained, spare, capsys):
     with open(f"{folder}/evaluation.json") as file:
         assert json.load(file) == {"split": "test", **scores}
     shown = capsys.readouterr().out
-    assert "4 clips of test\n  top-1  25.00 %\n  top-5 100.00 %\n" in shown
+    assert "4 clips of test\n  top-1     25.00 %\n  top-5    100.00 %\n" in shown
     assert folder in shown
 
 
@@ -134,6 +134,15 @@ def says(bias, spec=TINY, classes=CLASSES, task="single"):
     return inference.Run(model, classes, task, spec, None)
 
 
+class ByBrightness:
+    """A network whose classes score higher the brighter a clip is."""
+
+    inputs = ()
+
+    def __call__(self, clip):
+        return ops.repeat(ops.mean(clip, axis=(1, 2, 3, 4))[:, None], 3, axis=1)
+
+
 @pytest.fixture
 def runs(monkeypatch, spare, tmp_path):
     """Runs by their folder, as `inference.load` finds them; nothing is compiled."""
@@ -161,7 +170,12 @@ def test_several_networks_are_scored_with_their_ensemble(runs, capsys):
     result = evaluate.evaluate("a, b", ArrayClips(), batch_size=3)
     mean = metrics.fused("single", [[0, 2, 1], [3, 0, 0]])
     assert mean.argmax() == 0
-    expected = {"loss": -np.log(mean[[0, 1, 2, 0]]).mean(), "top1": 0.5, "top5": 1}
+    expected = {
+        "loss": -np.log(mean[[0, 1, 2, 0]]).mean(),
+        "top1": 0.5,
+        "top5": 1,
+        "mean_class": 1 / 3,
+    }
     expected |= {"clips": 4, "any_right": 0.75}
     assert result == pytest.approx(expected, abs=1e-6)
     folder = "a/ensemble-test"
@@ -179,7 +193,7 @@ def test_several_networks_are_scored_with_their_ensemble(runs, capsys):
     row = table(folder, "predictions")[1]
     np.testing.assert_allclose([float(cell) for cell in row[2:]], mean, rtol=1e-3)
     shown = capsys.readouterr().out
-    assert re.search(r"\n  a +25\.00 % +100\.00 % +1\.658\n", shown)
+    assert re.search(r"\n  a +25\.00 % +100\.00 % +33\.33 % +1\.658\n", shown)
     assert re.search(r"\n  ensemble +50\.00 % ", shown)
     assert "At least one is right on 75.00 %" in shown
     assert "Errors of a and b overlap by 25.0 %: both are wrong on 1 of the 4" in shown
@@ -233,24 +247,61 @@ def test_many_labels_are_right_by_the_class_scored_highest(runs):
     assert table("a/ensemble-test", "overlap")[1][2:] == ["1", "4", "0.2500"]
 
 
-def test_rows_of_one_key_are_told_apart():
-    clip, label = np.zeros((3, 1)), np.array([0, 1, 2])
-    parts = [(["x", "x", "y"], label, clip), (["y", "x", "x"], label[[2, 0, 1]], clip)]
-    keys, labels, _ = evaluate._aligned(parts)
-    assert (keys, labels.tolist()) == (["x", "x", "y"], [0, 1, 2])
-    parts[1] = (["y", "x", "x"], label, clip)
-    with pytest.raises(ValueError, match="of the same labels for every clip spec"):
-        evaluate._aligned(parts)
-    parts[1] = (["a", "b", "c"], label, clip)
-    with pytest.raises(ValueError, match="with the same keys for every clip spec"):
-        evaluate._aligned(parts)
+def test_saved_evaluations_are_fused_without_networks(runs):
+    runs["rgb"], runs["flow"] = says([0.0, 2, 1]), says([3.0, 0, 0])
+    together = evaluate.evaluate("rgb,flow", ArrayClips(), batch_size=3)
+    for name in ("rgb", "flow"):
+        evaluate.evaluate(name, ArrayClips())
+    runs.clear()
+    folders = "rgb/evaluation-test,flow/evaluation-test"
+    later = evaluate.evaluate(folders, out="both", weights=(1, 1))
+    assert later == pytest.approx(together, rel=1e-6)
+    assert table("both", "overlap")[1] == [*folders.split(","), "1", "4", "0.2500"]
+    # And what was fused may be fused again.
+    again = evaluate.evaluate("both,rgb/evaluation-test", weights=(1, 0))
+    assert again["loss"] == pytest.approx(together["loss"], rel=1e-5)
 
 
-def test_labels_that_depend_on_the_clip_are_those_of_any():
-    labels = np.array([[1, 0], [0, 0]]), np.array([[0, 1], [0, 0]])
-    parts = [([], hot, np.zeros((2, 1))) for hot in labels]
-    keys, joined, _ = evaluate._aligned(parts)
-    assert (keys, joined.tolist()) == ([], [[1, 1], [0, 0]])
+def test_classes_count_alike_in_their_mean(runs):
+    runs["a"] = says([2.0, 0, 0])
+    result = evaluate.evaluate("a", ArrayClips())  # Dark, grey, light, dark.
+    assert (result["top1"], result["mean_class"]) == (0.5, pytest.approx(1 / 3))
+
+
+class Unlabelled(ArrayClips):
+    """The second test clip, which is grey, has no label."""
+
+    def clip(self, spec, split, index, epoch=0):
+        clip, label = super().clip(spec, split, index, epoch)
+        return clip, label * (index != 1)
+
+
+def test_videos_without_a_label_may_be_left_out(runs):
+    runs["a"] = inference.Run(ByBrightness(), CLASSES, "multi", TINY, None)
+    result = evaluate.evaluate("a", Unlabelled("multi"))
+    # By brightness: light, grey, dark, dark. Dark is found at the places 3 and 4, or
+    # without the grey one, as Charades' official script has it, at 2 and 3.
+    assert result["map"] == pytest.approx(((1 / 3 + 2 / 4) / 2 + 1) / 2)
+    assert result["map_labelled"] == pytest.approx(((1 / 2 + 2 / 3) / 2 + 1) / 2)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "reason"),
+    [
+        ("rgb,rgb/evaluation-test", {}, "folders of runs, or of evaluations"),
+        ("rgb/evaluation-test", {}, "two evaluations or more"),
+        ("rgb/evaluation-test,v", {}, "evaluations of the same split. Got: ..test"),
+        ("rgb/evaluation-test,x", {"split": "validation"}, "`split` must be that of"),
+        ("rgb", {}, "`clips` must be given for folders of runs"),
+    ],
+)
+def test_evaluations_that_can_not_be_fused_are_refused(model, options, reason, runs):
+    runs["rgb"] = says([0.0, 2, 1])
+    evaluate.evaluate("rgb", ArrayClips())
+    evaluate.evaluate("rgb", ArrayClips(), out="x")
+    evaluate.evaluate("rgb", ArrayClips(), "validation", out="v")
+    with pytest.raises(ValueError, match=reason):
+        evaluate.evaluate(model, **options)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from clip_sources import TINY, ArrayClips, tiny_genotype, tiny_network
+from clip_sources import TINY, tiny_genotype, tiny_network
 from keras import ops
 
 import zoo
@@ -49,42 +49,6 @@ def test_compiled_function_follows_the_weights():
     np.testing.assert_allclose(predict(CLIPS), expected, atol=1e-5)
     network.get_layer("head").bias.assign([5.0, 0.0, 0.0])
     np.testing.assert_allclose(predict(CLIPS)[:, 0], expected[:, 0] + 5, atol=1e-5)
-
-
-@pytest.mark.parametrize("split", ["validation", "train"])
-def test_predictions_cover_a_split_in_order(split, predict):
-    clips = ArrayClips()
-    keys, labels, logits = inference.predictions(predict, clips, TINY, split, 2)
-    size = clips.size(split)
-    assert keys == (
-        [] if split == "train" else [f"validation/{i}.mp4" for i in range(5)]
-    )
-    assert labels.tolist() == [i % 3 for i in range(size)]
-    assert logits.shape == (size, 3)
-    alone = clips.clip(TINY, split, 4)[0]
-    np.testing.assert_allclose(logits[4], predict(alone[None])[0], atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("patience", "verbose", "lines"), [(0, True, 2), (0, False, 0), (60, True, 0)]
-)
-def test_long_predictions_show_their_progress(
-    patience, verbose, lines, capsys, monkeypatch
-):
-    monkeypatch.setattr(inference, "PATIENCE", patience)
-    say = lambda clip: np.zeros((len(clip), 3))  # noqa: E731
-    clips = ArrayClips()
-    inference.predictions(say, clips, TINY, "validation", 2, verbose=verbose)
-    shown = capsys.readouterr().err
-    assert shown.count("\n") == lines
-    assert ("validation batch 3/3" in shown) == (lines > 0)
-
-
-def test_predictions_stop_at_a_limit(predict):
-    _, labels, _ = inference.predictions(
-        predict, ArrayClips(), TINY, "validation", 2, 3
-    )
-    assert len(labels) == 4
 
 
 def test_loaded_run_is_the_described_one(saved):
