@@ -14,7 +14,7 @@ from keras import ops
 
 from search import gradients
 from search.descent import Adam, Momentum, along, norm
-from zoo.training import cross_entropy
+from zoo.training import accuracy, cross_entropy
 
 REACH = 0.01  # How far finite differences move the weights.
 LEAST_NORM = 1e-12
@@ -212,5 +212,4 @@ def weights_of(
 def _accuracy(task: str, labels, logits):
     if task == "multi":  # Mean average precision is none of a batch.
         return ops.zeros(())
-    guesses = ops.cast(ops.argmax(logits, axis=-1), "int32")
-    return ops.mean(ops.cast(ops.equal(guesses, ops.cast(labels, "int32")), "float32"))
+    return ops.mean(accuracy(labels, logits))

@@ -105,8 +105,8 @@ def training_batches(
     # Keras would wrap a generator so, too, but asks shapes of batches it then drops.
     import tensorflow as tf
 
-    multi = clips.task == "multi"
-    label = ([None, len(clips.classes)], tf.float32) if multi else ([None], tf.int32)
+    shares = clips.task == "multi" or getattr(clips, "soft_labels", False)
+    label = ([None, len(clips.classes)], tf.float32) if shares else ([None], tf.int32)
     clip = tf.TensorSpec([None, *clip_spec.shape], tf.float32)
     if len(model.inputs) > 1:
         clip = {x.name: tf.TensorSpec(x.shape, x.dtype) for x in model.inputs}
