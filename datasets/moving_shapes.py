@@ -108,6 +108,31 @@ class MovingShapes:
         check_request(split, batch_size, start)
         return Batches(self, clip_spec, split, batch_size, seed, start)
 
+    def views(
+        self,
+        clip_spec: ClipSpec,
+        split: str,
+        batch_size: int,
+        clips: int = 10,
+        crops: int = 1,
+    ) -> "Batches":
+        """Batches of several clips of each video, which follow each other.
+
+        Args:
+            clip_spec: Frames, rate, height and width of a clip, without segments.
+            split: "validation" or "test".
+            batch_size: Clips a batch; it may part those of a video.
+            clips: Of each video, evenly over its time.
+            crops: 1: nothing is rendered that a clip does not show.
+        """
+        check_request(split, batch_size, 0)
+        check(split != "train", "split", "validation or test", split)
+        check(clips >= 1, "clips", "at least 1", clips)
+        check(crops == 1, "crops", "1 for moving shapes", crops)
+        segments = clip_spec.segments
+        check(clips == 1 or segments is None, "clips", "1 with segments", clips)
+        return Batches(self, clip_spec, split, batch_size, views=clips)
+
     def clip(
         self,
         clip_spec: ClipSpec,
@@ -196,19 +221,23 @@ class MovingShapes:
 class Batches:
     """Iterable of batches; each new iteration starts again, at `start`."""
 
-    def __init__(self, source, clip_spec: ClipSpec, split, batch_size, seed, start):
+    def __init__(
+        self, source, clip_spec: ClipSpec, split, batch_size, seed=0, start=0, views=1
+    ):
         self.source = source
         self.clip_spec = clip_spec
         self.split = split
         self.batch_size = batch_size
         self.seed = seed
         self.start = start
+        self.views = views
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
         size, first = self.source.size(self.split), self.start * self.batch_size
         if self.split != "train":
-            for low in range(first, size, self.batch_size):
-                yield self._evaluated(range(low, min(low + self.batch_size, size)))
+            clips = size * self.views
+            for low in range(first, clips, self.batch_size):
+                yield self._evaluated(range(low, min(low + self.batch_size, clips)))
             return
         order = training_order(size, self.seed, first)
         while True:
@@ -222,11 +251,15 @@ class Batches:
         index = self.source.video(index)
         return self.source.clip(self.clip_spec, self.split, index, start, rng)
 
-    def _evaluated(self, indices: range) -> tuple[np.ndarray, ...]:
-        clips = [self.source.clip(self.clip_spec, self.split, i) for i in indices]
-        return *self._stack(clips), np.array(
-            [self.source.key(self.split, i) for i in indices]
-        )
+    def _evaluated(self, places: range) -> tuple[np.ndarray, ...]:
+        clip_spec, split, source = self.clip_spec, self.split, self.source
+        rest = max(0, source.seconds - clip_spec.frames / clip_spec.rate)
+        clips, keys = [], []
+        for index, view in (divmod(place, self.views) for place in places):
+            start = rest * (view + 0.5) / self.views
+            clips.append(source.clip(clip_spec, split, index, start))
+            keys.append(source.key(split, index))
+        return *self._stack(clips), np.array(keys)
 
     def _stack(self, clips: list) -> tuple[np.ndarray, np.ndarray]:
         frames, labels = zip(*clips, strict=True)

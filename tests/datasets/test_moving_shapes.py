@@ -183,3 +183,26 @@ def test_one_frame_stays_at_chance_and_several_do_not():
     # Chance is 0.083, with a standard deviation of 0.02 on the 192 test clips.
     assert accuracy(frames=1) < 0.15
     assert accuracy(frames=6) > 0.3
+
+
+def test_views_of_a_video_are_evenly_over_its_time():
+    source = MovingShapes(videos_per_class=4, actions=("move_left", "grow"))
+    spec = ClipSpec(frames=2, rate=4, height=12, width=12)
+    parts = list(source.views(spec, "test", 4, 3, 1))
+    clips, labels, keys = (np.concatenate(part) for part in zip(*parts, strict=True))
+    assert [len(part[1]) for part in parts] == [4, 2]
+    assert keys.tolist() == [source.key("test", k) for k in (0, 0, 0, 1, 1, 1)]
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1]
+    for view, start in enumerate((0.25, 0.75, 1.25)):
+        expected, _ = source.clip(spec, "test", 0, start)
+        np.testing.assert_array_equal(clips[view], expected)
+    ((one, *_),) = source.views(spec, "test", 9, 1)
+    ((centre, *_),) = source.batches(spec, "test", 9)
+    np.testing.assert_array_equal(one, centre)
+
+
+@pytest.mark.parametrize("wrong", [{"split": "train"}, {"clips": 0}, {"crops": 3}])
+def test_rejects_views_that_it_can_not_show(wrong):
+    spec = ClipSpec(frames=2, rate=4, height=12, width=12)
+    with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must be"):
+        MovingShapes().views(spec, **{"split": "test", "batch_size": 2, **wrong})
