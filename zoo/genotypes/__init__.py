@@ -13,6 +13,7 @@ from zoo.genotypes.found import (
     assemblenet_plus,
     evanet,
     inception,
+    pseudo3d,
     resnet2plus1d,
     tiny_video,
 )
@@ -41,6 +42,7 @@ FOUND: dict[str, Genotype] = {
     **assemblenet_plus.FOUND,
     **evanet.FOUND,
     **inception.FOUND,
+    **pseudo3d.FOUND,
     **resnet2plus1d.FOUND,
     **tiny_video.FOUND,
 }

@@ -51,6 +51,11 @@ class Cell:
             rule = f"edges of node {index} by rising sources, each of them once"
             check(sources == sorted(set(sources)), "nodes", rule, sources)
 
+    @classmethod
+    def of(cls, *nodes: Sequence[tuple[int, str]]) -> Self:
+        """A cell of nodes, each with the (source, operation) of its edges."""
+        return cls(tuple(tuple(Edge(*edge) for edge in node) for node in nodes))
+
     @property
     def operations(self) -> list[str]:
         """Of all edges, node by node."""

@@ -7,6 +7,7 @@ from supernets import choose, inherit, stir
 
 import zoo
 from zoo import cost, registry
+from zoo.genotypes import FOUND
 from zoo.genotypes.pseudo3d import OPERATIONS, Pseudo3DGenotype
 from zoo.layers.drop_path import DropPath
 from zoo.layers.mixture import architecture
@@ -153,3 +154,12 @@ def test_other_operations_are_the_same_on_both_backends():
 def test_only_cells_have_a_supernet():
     with pytest.raises(ValueError, match=r"`genotype` must be one of .*PVNAS"):
         registry.supernet(zoo.FOUND["tvn1"], SHAPE, 5)
+
+
+@pytest.mark.model
+def test_the_found_network_is_as_on_paper():
+    model = zoo.pseudo3d(num_classes=101)
+    assert cost.count(model) == FOUND["pseudo3d"].cost(101)
+    assert cost.count(model).parameters == 360_509
+    assert model.input_shape == (None, 8, 112, 112, 3)
+    assert zoo.endpoints(model) == ["stem", *(f"cell{i}" for i in range(6))]
