@@ -88,6 +88,7 @@ def test_a_picture_is_scaled_to_what_a_view_shows():
     # The whole is no square: the next counts, or else all that a square can show.
     assert View(parts=((1.0, 1.0), (0.25, 1.0))).fit((240, 320), size) == (194, 259)
     assert View(parts=((1.0, 1.0),)).fit((240, 320), size) == (112, 149)
+    assert View(parts=((1.0, 1.0),)).fit((320, 240), size) == (149, 112)
 
 
 @pytest.mark.parametrize("shape", [(240, 320), (320, 240), (25, 400)])

@@ -1,5 +1,6 @@
 import itertools
 
+import gin
 import numpy as np
 import pytest
 from synthesis import write_video
@@ -110,3 +111,39 @@ def test_evaluation_is_never_augmented(root):
         assert label.dtype == np.int32
         clips.append(clip)
     np.testing.assert_array_equal(*clips)
+
+
+def test_a_config_binds_it(root):
+    config = f"""
+from __gin__ import dynamic_registration
+from datasets import augment
+from datasets import folder
+clips = @folder.VideoFolder()
+folder.VideoFolder.root = '{root}'
+folder.VideoFolder.augmentation = @augment.Augmentation()
+augment.Augmentation.area = (0.08, 1.0)
+augment.Augmentation.mixup = 0.8
+"""
+    gin.clear_config()
+    gin.parse_config(config)
+    source = gin.query_parameter("%clips").scoped_configurable_fn()
+    gin.clear_config()
+    assert source.augmentation == Augmentation(area=(0.08, 1.0), mixup=0.8)
+
+
+def test_objects_are_cut_and_pasted_with_their_clips(root, tmp_path):
+    for path in root.rglob("*.mp4"):
+        file = (tmp_path / path.relative_to(root)).with_suffix(".npz")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        maps = np.full((1, 12, 16), 7 if path.parent.name == "a" else 9, "uint8")
+        np.savez(file, maps=maps, times=np.zeros(1))
+    mixing = Augmentation(cutmix=1.0, rand_augment=1)
+    source = VideoFolder(root, objects=str(tmp_path), augmentation=mixing)
+    whole = take(source.batches(SPEC, "train", 8), 4)
+    for clips, labels in whole:
+        assert set(np.unique(clips["objects"])) <= {7, 9, 255}
+        assert clips["clip"].shape == (8, *SPEC.shape)
+        np.testing.assert_allclose(labels.sum(axis=1), 1, rtol=1e-6)
+    assert any(
+        {7, 9} <= set(np.unique(one)) for clips, _ in whole for one in clips["objects"]
+    )
