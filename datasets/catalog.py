@@ -4,6 +4,8 @@ import difflib
 import importlib
 import os
 
+import numpy as np
+
 from datasets.items import Item
 from datasets.order import ClipSpec, check, check_request, check_split
 
@@ -109,6 +111,12 @@ class OneSplit:
         check_split(split)
         return self._source.items(split) if split == self._split else []
 
+    def labels(self, split: str) -> np.ndarray:
+        """Labels of a split."""
+        check_split(split)
+        found = self._source.labels(self._split)
+        return found if split == self._split else found[:0]
+
     def batches(
         self,
         clip_spec: ClipSpec,
@@ -119,8 +127,17 @@ class OneSplit:
     ):
         """Batches of clips, as the source gives them."""
         check_request(split, batch_size, start)
-        check(split == self._split, "split", f"{self._split}, as loaded", split)
+        self._check(split)
         return self._source.batches(clip_spec, split, batch_size, seed, start)
+
+    def views(self, clip_spec: ClipSpec, split: str, batch_size: int, **options):
+        """Batches of views of each video, as the source gives them."""
+        check_request(split, batch_size, 0)
+        self._check(split)
+        return self._source.views(clip_spec, split, batch_size, **options)
+
+    def _check(self, split: str) -> None:
+        check(split == self._split, "split", f"{self._split}, as loaded", split)
 
 
 def _member(place: str) -> object:

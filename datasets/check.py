@@ -14,6 +14,7 @@ from pathlib import Path
 
 import av
 
+from datasets import order
 from datasets.catalog import OFFICIAL, list_files
 from datasets.decode import (
     LEAST_DECODED,
@@ -27,6 +28,8 @@ from datasets.progress import progress
 from datasets.table import read_rows
 from zoo.command import command
 
+FINE = ("ok", "there")
+
 
 @dataclasses.dataclass(frozen=True)
 class Report:
@@ -35,7 +38,8 @@ class Report:
     Args:
         path: Of the file.
         state: "ok"; "damaged": it is used, with what decodes; "broken": it is not;
-            "missing": an annotation file names it, but it is not there.
+            "missing": an annotation file names it, but it is not there; "there": it is,
+            and was not decoded.
         decoded: Frames that decode.
         expected: Frames in the file; those that its header promises if more.
         fps: Mean frames per second.
@@ -120,14 +124,13 @@ def check_official(
         workers: Videos at once; None: one for each core.
 
     Returns:
-        The report of each video by its path in the folder; without those that are
-        there if `missing_only`.
+        The report of each video by its path in the folder.
     """
     there, missing = list_files(name, data_dir)
-    reports = {path: Report(path, "missing", error="no such file") for path in missing}
+    absent = {path: Report(path, "missing", error="no such file") for path in missing}
     if missing_only:
-        return reports
-    return inspect_all(there, Path(data_dir), workers) | reports
+        return {path: Report(path, "there") for path in there} | absent
+    return inspect_all(there, Path(data_dir), workers) | absent
 
 
 def inspect_all(
@@ -165,7 +168,7 @@ def write_problems(reports: dict[str, Report], path: str) -> None:
         writer = csv.writer(file)
         writer.writerow(["path", "problem"])
         for name, report in reports.items():
-            if report.state != "ok":
+            if report.state not in FINE:
                 error = f": {report.error}" if report.error else ""
                 writer.writerow([name, f"{report.state}{error}"])
 
@@ -189,9 +192,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the job; its exit code is 1 if a video is broken or missing."""
     options = _parser().parse_args(arguments)
     official = options.data_dir is not None or _is_name(options.data)
+    valid = official or not options.missing_only
+    order.check(valid, "missing_only", "of a data set by name", options.data)
     if official:
         if options.data_dir is None:
-            raise ValueError(f"`data_dir` must be given for {options.data}. Got: none")
+            raise ValueError(f"`data_dir` must be given for {options.data}. Got: None")
         where = options.data, options.data_dir
         reports = check_official(*where, missing_only=options.missing_only)
     else:
@@ -201,14 +206,13 @@ def main(arguments: list[str] | None = None) -> int:
     if options.exclude:
         write_exclude(reports, options.exclude)
     for name, report in reports.items():
-        if not official or report.state != "ok":  # Of 240,000 few want to know.
+        if not official or report.state not in FINE:  # These may be 240,000.
             print(describe(name, report))
     counts = Counter(report.state for report in reports.values())
-    states = ["ok", "damaged", "broken"] + ["missing"] * official
-    told = [f"{counts[state]} {state}" for state in states]
-    if options.missing_only:
-        told = told[-1:]
-    print(f"{len(reports)} videos: {', '.join(told)}")
+    states = ["there"] if options.missing_only else ["ok", "damaged", "broken"]
+    states += ["missing"] * official
+    told = ", ".join(f"{counts[state]} {state}" for state in states)
+    print(f"{len(reports)} videos: {told}")
     return int(counts["broken"] + counts["missing"] > 0)
 
 

@@ -5,13 +5,15 @@ written in the user's cache folder. It holds good while the names, sizes and tim
 the annotation files are the same, and the times of the folders with the videos.
 """
 
+import contextlib
 import dataclasses
+import gc
 import hashlib
 import json
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from datasets.items import (
@@ -47,7 +49,8 @@ class Listing:
         rows: Of each video that is there: "train", "test", or "held" for the tenth of
             the training list that can be held out (where that is done with whole
             videos, and training with parts, "whole" and "part"); its path in the data
-            set's folder; the numbers of its classes; seconds of its start and end.
+            set's folder; the numbers of its classes; of a part of a file, the
+            seconds of its start and end.
         missing: Paths at which the others were looked for.
         lost: Number of the others, also where their paths are not known.
     """
@@ -85,17 +88,18 @@ class Listing:
             return
         if part == "train" and is_held(group):
             part = "held"
-        self.rows.append((part, path, labels, start, end))
+        seconds = () if (start, end) == (0.0, None) else (start, end)
+        self.rows.append((part, path, labels, *seconds))
 
     def index(self, root: str, held_out: bool, exclude: str | None = None) -> Index:
         """The index of a folder; without `held_out` validation is the test list."""
         excluded, start = read_exclude(exclude), str(Path(root, "x"))[:-1]
         splits, roles = {split: [] for split in SPLITS}, ROLES[held_out]
-        for part, path, labels, *seconds in self.rows:
-            role = roles.get(part)
-            if role is None or excluded & {path, start + path}:
+        for row in self.rows:
+            role, path = roles.get(row[0]), start + row[1]
+            if role is None or (excluded and not excluded.isdisjoint((row[1], path))):
                 continue
-            splits[role].append(Item(start + path, tuple(labels), *seconds))
+            splits[role].append(Item(path, tuple(row[2]), *row[3:]))
         if held_out:
             hold_out(splits)
         else:
@@ -143,7 +147,13 @@ class Official:
         """
         options = "".join(f"-{name}_{value}" for name, value in layout.items())
         file = f"{self.name}{options}.jsonl"
-        listing = cached(data_dir, file, lambda: self.build(data_dir, **layout))
+        with without_collector():
+            listing = cached(data_dir, file, lambda: self.build(data_dir, **layout))
+            index = listing.index(data_dir, held_out, exclude)
+        self._warn(listing, data_dir)
+        return index
+
+    def _warn(self, listing: Listing, data_dir: str) -> None:
         count, total = len(listing.classes), listing.lost + len(listing.rows)
         if count not in self.counts:
             text = "%s has %s classes, but its annotation files in %s name %d."
@@ -153,7 +163,6 @@ class Official:
             text = "%d of %d videos of %s are missing and left out: `python -m %s` %s"
             command = f"datasets.check {self.name} --data_dir={data_dir}"
             LOGGER.warning(text, listing.lost, total, self.name, command, "lists them.")
-        return listing.index(data_dir, held_out, exclude)
 
     def build(self, data_dir: str, **layout) -> tuple[Listing, Tree]:
         """Reads the annotation files, and looks which videos are there."""
@@ -165,6 +174,21 @@ class Official:
             rule = f"`data_dir` must hold videos of {self.name}{such}"
             raise ValueError(f"{rule}. Got: none of {listing.lost} in {data_dir}")
         return listing, tree
+
+
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """Stops the garbage collector, which takes most of the time of reading an index.
+
+    It would search a million new objects again and again, of which none is garbage.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def cached(root: str, file: str, build: Callable[[], tuple[Listing, Tree]]) -> Listing:

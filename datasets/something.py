@@ -21,7 +21,7 @@ class SomethingSomethingV2(VideoSource):
 
     "test" is the validation list, on which papers report, for the test list came
     without labels; so is "validation" unless a tenth of the training list is held out
-    for it. Clips are not mirrored, since some classes tell left from right.
+    for it. In a mirrored clip left and right are swapped in the label, too.
 
     Args:
         data_dir: Folder of the data set.

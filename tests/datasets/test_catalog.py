@@ -4,11 +4,12 @@ import sys
 
 import official
 import pytest
+import toy_job
 from synthesis import write_video
 
 import datasets
 from datasets import catalog
-from zoo import flags
+from zoo import flags, launch
 from zoo.genotypes.base import ClipSpec
 
 TINY = ClipSpec(frames=2, rate=4.0, height=16, width=16)
@@ -110,6 +111,14 @@ def test_one_split_of_moving_shapes():
 def test_says_in_a_line_what_is_wrong(arguments, message):
     with pytest.raises(ValueError, match=message):
         datasets.load(**arguments)
+
+
+def test_the_command_line_takes_a_name_and_a_folder(tmp_path):
+    root = official.ucf101(tmp_path / "ucf101")
+    flag = "--gin_bindings=ucf101.UCF101.held_out=False"
+    argv = [f"--workdir={tmp_path / 'run'}", f"--data=ucf101:{root}", flag]
+    launch.run("toy_job.work", argv)
+    assert toy_job.CALLS[-1]["clips"].size("train") == 72
 
 
 def test_importing_the_package_imports_nothing_heavy():

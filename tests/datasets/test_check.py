@@ -135,8 +135,8 @@ def test_decodes_nothing_if_asked(official_root, capsys, monkeypatch):
     argv = ["something_something_v2", f"--data_dir={official_root}", "--missing_only"]
     assert check.main(argv) == 1
     said = capsys.readouterr().out
-    assert said.endswith("62 videos: 62 missing\n")
-    assert "missing" in said.splitlines()[0]
+    assert said.endswith("64 videos: 2 there, 62 missing\n")
+    assert all("missing" in line for line in said.splitlines())
 
 
 def test_checks_all_folds_of_a_data_set(tmp_path, capsys):
@@ -144,7 +144,7 @@ def test_checks_all_folds_of_a_data_set(tmp_path, capsys):
     (tmp_path / "jump/Film14_jump_f_nm_np1_fr_med_0.avi").unlink()  # Not in fold 1.
     argv = ["hmdb51", f"--data_dir={tmp_path}", "--missing_only"]
     assert check.main(argv) == 1
-    assert capsys.readouterr().out.endswith("1 videos: 1 missing\n")
+    assert capsys.readouterr().out.endswith("90 videos: 89 there, 1 missing\n")
 
 
 def test_says_in_a_line_what_is_wrong_with_a_data_sets_name(tmp_path, monkeypatch):
@@ -153,6 +153,8 @@ def test_says_in_a_line_what_is_wrong_with_a_data_sets_name(tmp_path, monkeypatc
         check.main(["hmdb51"])
     with pytest.raises(ValueError, match="`name` must be a data set such as hmdb51"):
         check.main(["hmdb", f"--data_dir={tmp_path}"])
+    with pytest.raises(ValueError, match="`missing_only` must be of a data set by na"):
+        check.main([str(tmp_path), "--missing_only"])
     (tmp_path / "hmdb51").mkdir()  # A folder of this name is what is meant.
     with pytest.raises(ValueError, match=r"`data` must hold videos. Got: hmdb51"):
         check.main(["hmdb51"])

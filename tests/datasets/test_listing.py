@@ -1,3 +1,4 @@
+import gc
 import json
 import logging
 import os
@@ -122,7 +123,7 @@ def test_a_cache_is_lines_of_json(root):
     head, first, *rest = (root / FILE).read_text().splitlines()
     assert json.loads(head)["classes"][0] == "air drumming"
     path = "train/-_T_000000x_000000_000010.mp4"
-    assert json.loads(first) == ["train", path, [0], 0.0, None]
+    assert json.loads(first) == ["train", path, [0]]
     assert len(rest) == 101
     assert os.listdir(root / ".index") == ["kinetics400.jsonl"]
 
@@ -183,6 +184,15 @@ def test_too_few_videos_are_not_held_out(caplog):
     assert splits["validation"] == splits["train"]
     assert splits["test"] == []
     assert caplog.text.count("Too few videos") == 2
+
+
+def test_garbage_is_collected_again_afterwards(root):
+    Kinetics400(root)
+    assert gc.isenabled()
+    (root / "annotations/train.csv").unlink()
+    with pytest.raises(ValueError, match=r"train.csv"):
+        Kinetics400(root)
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("name", ["none", "file"])
