@@ -193,7 +193,7 @@ def without_collector() -> Iterator[None]:
 
 def cached(root: str, file: str, build: Callable[[], tuple[Listing, Tree]]) -> Listing:
     """A listing from its file in a cache, or built and written there."""
-    places = [place for place in folders(root) if place is not None]
+    places = folders(root)
     for place in places:
         listing = load(place / file, root)
         if listing is not None:
@@ -215,8 +215,8 @@ def folders(root: str) -> list[Path]:
     """Where indices of a data set are kept: in its folder, or in the user's cache."""
     digest = hashlib.sha1(os.fsencode(os.path.abspath(root))).hexdigest()[:16]
     user = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    here = [Path(root, FOLDER)] if os.path.isdir(root) else []
-    return [*here, Path(user, "video-zoo", "index", digest)]
+    places = [Path(root, FOLDER), Path(user, "video-zoo", "index", digest)]
+    return places if os.path.isdir(root) else []
 
 
 def store(listing: Listing, tree: Tree, path: Path) -> None:
