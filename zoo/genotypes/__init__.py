@@ -14,6 +14,7 @@ from zoo.genotypes.found import (
     evanet,
     inception,
     pseudo3d,
+    pvnas,
     resnet2plus1d,
     tiny_video,
 )
@@ -43,6 +44,7 @@ FOUND: dict[str, Genotype] = {
     **evanet.FOUND,
     **inception.FOUND,
     **pseudo3d.FOUND,
+    **pvnas.FOUND,
     **resnet2plus1d.FOUND,
     **tiny_video.FOUND,
 }

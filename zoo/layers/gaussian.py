@@ -172,6 +172,9 @@ class InflatedTGM(layers.Layer):
         if self.kernel_size[0] == 1:
             return kernel
         mixture = self._mixture(frames)
+        if keras.backend.backend() == "jax":
+            # XLA's gradient of the one product takes half as long again.
+            return ops.stack([kernel[0] * mixture[i] for i in range(len(mixture))])
         return kernel * mixture[:, None, None]
 
     def mixture(self, frames: int | None = None) -> FrameMixture:

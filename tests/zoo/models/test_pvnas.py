@@ -6,6 +6,7 @@ from supernets import choose, inherit, stir
 
 import zoo
 from zoo import cost, registry
+from zoo.genotypes import FOUND
 from zoo.genotypes.pvnas import SEARCH_ORDER, PVNASGenotype
 from zoo.layers.mixture import architecture
 
@@ -129,3 +130,22 @@ def test_refuses_options_of_no_family():
     genotype = PVNASGenotype.with_cells(cells, **LAYOUT)
     with pytest.raises(ValueError, match="`options` must be some of"):
         zoo.build(genotype, SHAPE, 5, drop_paths=0.1)
+
+
+def test_found_networks_have_their_parameter_counts():
+    counts = {name: FOUND[name].cost(400) for name in zoo.list_models("pvnas*")}
+    assert {name: c.parameters for name, c in counts.items()} == {
+        "pvnas_l": 32_403_408,
+        "pvnas_m": 133_956_700,
+    }
+    assert [len(FOUND[name].sequence) for name in counts] == [7, 11]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", ["pvnas_l", "pvnas_m"])
+def test_a_found_network_is_as_on_paper(name):
+    with without_weights():
+        model = zoo.create(name)
+        assert cost.count(model) == FOUND[name].cost(400)
+        assert model.input_shape == (None, 8, 224, 224, 3)
+        assert model.get_layer("head").dropout == 0.4
