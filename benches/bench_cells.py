@@ -1,16 +1,18 @@
 """Are cells that a search found better than random ones?
 
-    python benches/bench_cells.py --best=runs/thin/best.json [--steps=300]
+    python benches/bench_cells.py [--best=runs/thin/best.json] [--steps=300]
 
 `best.json` is of a search by gradients on moving shapes, such as
-`search/pseudo3d_thin.gin`. Its cells, and those of five random networks of the same
-layout with at least four convolutions in each cell, as in Table 3 of
+`search/pseudo3d_thin.gin`; without it the shipped cells of both papers are compared, in
+the layouts of those searches. The found cells, and those of five random networks of the
+same layout with at least four convolutions in each cell, as in Table 3 of
 https://arxiv.org/abs/2011.00826, are trained from scratch in the same way and scored on
 the test clips. The found one is trained several times, to tell how far seeds differ.
 Writes a page to docs/results.
 """
 
 import argparse
+import dataclasses
 import os
 import random
 import time
@@ -26,6 +28,10 @@ from zoo import genotypes
 SPACES = {"pseudo3d": Pseudo3DSpace, "pvnas": PVNASSpace}
 RANDOM = 5
 CONVOLUTIONS = 4
+SHIPPED = (
+    genotypes.FOUND["pseudo3d"],
+    dataclasses.replace(genotypes.FOUND["pvnas_l"], channels=8, stem_stride=2),
+)
 SIZES = {"pseudo3d": 24, "pvnas": 32}  # Pixels of the searches.
 BATCH, RATE = 16, 0.05
 ABOUT = """\
@@ -75,7 +81,7 @@ def run(task: tuple[str, int, int, str]) -> dict[str, float]:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--best", required=True, help="best.json of a search")
+    parser.add_argument("--best", help="best.json of a search")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--trainings", type=int, default=3, help="of the found network")
     parser.add_argument("--processes", type=int, default=2)
@@ -84,7 +90,16 @@ def main():
     arguments = parser.parse_args()
     # One core each, as two trainings at a time gain more than one on two cores.
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    found = genotypes.from_json(Path(arguments.best).read_text(encoding="utf-8"))
+    networks = SHIPPED
+    if arguments.best:
+        text = Path(arguments.best).read_text(encoding="utf-8")
+        networks = [genotypes.from_json(text)]
+    for network in networks:
+        compare(arguments, network)
+
+
+def compare(arguments, found: genotypes.Genotype) -> None:
+    """Trains all networks of a layout."""
     tasks = [
         ("found", seed, arguments.steps, found.to_json())
         for seed in range(arguments.trainings)
