@@ -14,7 +14,7 @@ from keras import ops
 
 from search import gradients
 from search.descent import Adam, Momentum, along, norm
-from zoo.training import accuracy, cross_entropy
+from zoo.losses import accuracy, cross_entropy
 
 REACH = 0.01  # How far finite differences move the weights.
 LEAST_NORM = 1e-12

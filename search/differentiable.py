@@ -101,6 +101,8 @@ class DifferentiableSearch:
         """
         layout, folder = self.space.searched(), Path(workdir)
         self._check_options(layout, proxy)
+        weighs = proxy.recipe.class_weights is not None
+        check(not weighs, "class_weights", "None in this search", "balanced")
         proxy.score_names(clips.task)
         spec = self.clip_spec or layout.clip_spec
         pace = self._pace(clips, proxy)

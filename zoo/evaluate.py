@@ -24,7 +24,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo import files, inference, inputs, metrics, outputs, tables, training
+from zoo import files, inference, inputs, losses, metrics, outputs, tables
 from zoo.ensemble import Ensemble
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check
@@ -222,7 +222,7 @@ def _side_by_side(models: list):
 
 
 def _scores(task: str, labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
-    loss = float(training.cross_entropy(task, labels, logits))
+    loss = float(losses.cross_entropy(task, labels, logits))
     scores = {"loss": loss, **metrics.scores_of(task, labels, logits)}
     if task == "single":
         return {**scores, "mean_class": metrics.mean_class_accuracy(labels, logits)}

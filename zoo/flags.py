@@ -19,7 +19,8 @@ HELP = {
     "workdir": "folder of the run; the same command goes on where it was interrupted",
     "data": "clips: a folder of class folders, a table.csv, moving_shapes, the folder "
     "of a run,\nor NAME:FOLDER, such as kinetics400:/data/k400, of a data set in its "
-    "official files\n(default: the clips of the run that --model is from)",
+    "official files,\nor shards:FOLDER, which datasets.prepare has written\n"
+    "(default: the clips of the run that --model is from)",
     "model": "a model's name, or a genotype's file such as best.json",
     "steps": "training steps; the warm-up keeps its share",
     "seed": "of weights, order and augmentation",
@@ -46,6 +47,8 @@ OFFICIAL = {
     "something_something_v2": "something.SomethingSomethingV2",
     "ucf101": "ucf101.UCF101",
 }
+# And those that `datasets.prepare` has written.
+NAMED = {**OFFICIAL, "shards": "shards.VideoShards"}
 FOLDER = ("directory", "project_name")  # Settings that a job makes of its workdir.
 
 
@@ -104,8 +107,8 @@ def clip_source(data: str) -> tuple[str, str | None, str]:
     if data == EMBEDDED:
         return "moving_shapes.MovingShapes", None, ""
     name, _, folder = data.partition(":")
-    if name in OFFICIAL and folder and not pathlib.Path(data).exists():
-        return OFFICIAL[name], "data_dir", folder
+    if name in NAMED and folder and not pathlib.Path(data).exists():
+        return NAMED[name], "data_dir", folder
     if data.endswith(".csv"):
         return "table.VideoTable", "path", data
     return "folder.VideoFolder", "root", data
@@ -115,11 +118,11 @@ def _check_data(data: str) -> None:
     if data == EMBEDDED or pathlib.Path(data).exists():
         return
     name, _, folder = data.partition(":")
-    if name in OFFICIAL:
+    if name in NAMED:
         exists = pathlib.Path(folder).is_dir() if folder else False
         check(exists, "data", f"{name}:FOLDER, a folder that exists", data)
     else:
-        near = difflib.get_close_matches(name, OFFICIAL, cutoff=0.5) or OFFICIAL
+        near = difflib.get_close_matches(name, NAMED, cutoff=0.5) or NAMED
         rule = f"a folder or a .csv that exists, {EMBEDDED}, or NAME:FOLDER with NAME "
         check(False, "data", f"{rule}such as {', '.join(near)}", data)
 

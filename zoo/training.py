@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
-from keras import ops
 
-from zoo import inference, inputs, metrics, outputs
+from zoo import inference, inputs, losses, metrics, outputs
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check, check_whole
 from zoo.optimizers import KernelDecaySGD
@@ -21,7 +20,6 @@ __all__ = [
     "CHECKPOINT",
     "Recipe",
     "TrainingDiverged",
-    "cross_entropy",
     "evaluate",
     "fit",
     "optimizer",
@@ -49,6 +47,8 @@ class Recipe:
         label_smoothing: Share of the target that is spread over the classes; with
             several labels a clip, the share that is drawn to one half.
         clip_norm: Longest the gradient of all weights together may be; None is any.
+        class_weights: "balanced" weighs each clip by how rare its class is, such that
+            all classes together count alike; None counts clips alike.
     """
 
     steps: int = 1000
@@ -59,6 +59,7 @@ class Recipe:
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     clip_norm: float | None = None
+    class_weights: str | None = None
 
     def __post_init__(self):
         check_whole(self.steps, "steps")
@@ -76,6 +77,8 @@ class Recipe:
         check(decays, "weight_decay", "from 0 to below 1", self.weight_decay)
         clips = self.clip_norm is None or self.clip_norm > 0
         check(clips, "clip_norm", "above 0, or None", self.clip_norm)
+        known = self.class_weights in (None, "balanced")
+        check(known, "class_weights", '"balanced" or None', self.class_weights)
 
     def schedule(self) -> keras.optimizers.schedules.LearningRateSchedule:
         """The learning rate of each step."""
@@ -100,36 +103,6 @@ def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
         global_clipnorm=recipe.clip_norm,
         kernel_decay=recipe.weight_decay,
     )
-
-
-def cross_entropy(task: str, labels, logits, smoothing: float = 0.0):
-    """Mean cross-entropy, of a softmax ("single") or of sigmoids ("multi").
-
-    Single labels are the numbers of classes, or of mixed clips the shares of all.
-    """
-    logits = ops.cast(logits, "float32")
-    if task == "multi":
-        targets = ops.cast(labels, "float32") * (1 - smoothing) + smoothing / 2
-        losses = ops.binary_crossentropy(targets, logits, from_logits=True)
-    else:
-        classes = logits.shape[-1]
-        targets = shares(labels, classes) * (1 - smoothing) + smoothing / classes
-        losses = ops.categorical_crossentropy(targets, logits, from_logits=True)
-    return ops.mean(losses)
-
-
-def shares(labels, classes: int):
-    """What share each class has in single labels: (batch,) numbers, or shares as is."""
-    if len(labels.shape) == 2:
-        return ops.cast(labels, "float32")
-    return ops.one_hot(ops.cast(labels, "int32"), classes)
-
-
-def accuracy(labels, logits):
-    """The share of each clip that its likeliest class has: 0 or 1, if not mixed."""
-    classes = logits.shape[-1]
-    guesses = ops.one_hot(ops.argmax(logits, axis=-1), classes)
-    return ops.sum(guesses * shares(labels, classes), axis=-1)
 
 
 def score_name(task: str) -> str:
@@ -174,7 +147,7 @@ def scorer(
         _, labels, logits = outputs.predictions(
             predict, clips, clip_spec, split, batch_size, limit, verbose
         )
-        loss = float(cross_entropy(clips.task, labels, logits))
+        loss = float(losses.cross_entropy(clips.task, labels, logits))
         return {"loss": loss, **metrics.scores_of(clips.task, labels, logits)}
 
     return score
@@ -238,7 +211,7 @@ def fit(
     check_whole(log_every, "log_every")
     inputs.check_source(model, clips)
     trainee = _Trainee(inputs.named(model), model.output, name="trainee")
-    trainee.prepare(clips.task, recipe)
+    trainee.prepare(clips, recipe)
     how = (save_every, log_every, verbose, unit)
     session = Session(model, trainee.optimizer, recipe, *how)
     if workdir is not None:
@@ -275,9 +248,11 @@ def _open(session: Session, model, clips, clip_spec, workdir, limit) -> None:
 class _Trainee(keras.Model):
     """A model's layers with the loss, as Keras' training loop wants it."""
 
-    def prepare(self, task: str, recipe: Recipe) -> None:
+    def prepare(self, clips, recipe: Recipe) -> None:
         """Compiles; nothing here reads data, so that a resume skips none."""
-        self.task, self.smoothing = task, recipe.label_smoothing
+        task = self.task = clips.task
+        self.smoothing = recipe.label_smoothing
+        self.weights_of = losses.class_weights(clips) if recipe.class_weights else None
         if task == "single":
             self.accuracy = keras.metrics.Mean(name="accuracy")
         self.compile(optimizer(recipe), jit_compile=inference.compiles_with_xla())
@@ -286,9 +261,10 @@ class _Trainee(keras.Model):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        return cross_entropy(self.task, y, y_pred, self.smoothing)
+        how = self.smoothing, self.weights_of
+        return losses.cross_entropy(self.task, y, y_pred, *how)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if self.task == "single":
-            self.accuracy.update_state(accuracy(y, y_pred))
+            self.accuracy.update_state(losses.accuracy(y, y_pred))
         return self.get_metrics_result()

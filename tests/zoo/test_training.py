@@ -91,19 +91,6 @@ def test_kernels_in_gates_decay():
         np.testing.assert_allclose(new, factor * old, rtol=1e-6)
 
 
-def test_cross_entropies_by_hand():
-    logits = np.log([[0.5, 0.25, 0.25]]).astype("float32")
-    loss = training.cross_entropy("single", np.array([1]), logits)
-    assert float(loss) == pytest.approx(math.log(4))
-    smoothed = training.cross_entropy("single", np.array([1]), logits, 0.3)
-    assert float(smoothed) == pytest.approx(0.9 * math.log(4) + 0.1 * math.log(2))
-    zeros, labels = np.zeros((1, 2), "float32"), np.array([[1.0, 0.0]])
-    loss = training.cross_entropy("multi", labels, zeros, 0.3)
-    assert float(loss) == pytest.approx(math.log(2))
-    sure = training.cross_entropy("multi", labels, np.array([[100.0, -100.0]]), 0.2)
-    assert float(sure) == pytest.approx(10, rel=1e-3)
-
-
 def test_score_of_a_task():
     assert training.score_name("single") == "top1"
     assert training.score_name("multi") == "map"
