@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from av.video.reformatter import VideoReformatter
@@ -49,11 +49,16 @@ class Cache:
 
     Args:
         limit: Bytes; 0 holds nothing.
+
+    Attributes:
+        limit: As given.
+        opener: Opens a video, or a part of it, as `decode.Video` does; None is that.
     """
 
     def __init__(self, limit: int):
         self.size = 0
-        self._limit = limit
+        self.limit = limit
+        self.opener: Callable[..., Video] | None = None
         self._held: dict[tuple, HeldVideo] = {}
         self._damaged: set[tuple] = set()
         self._lock = threading.Lock()
@@ -68,7 +73,7 @@ class Cache:
         if held is not None:
             yield held
             return
-        with Video(path, start, end) as video:
+        with (self.opener or Video)(path, start, end) as video:
             if key not in self._damaged and self._is_small(video):
                 held = self._hold(key, video)
             yield held or video
@@ -76,7 +81,7 @@ class Cache:
     def _is_small(self, video: Video) -> bool:
         height, width = video.stored_shape
         size = 1.5 * len(video.times) * height * width  # Most store 12 bits a pixel.
-        return size <= min(LARGEST_SHARE * self._limit, self._limit - self.size)
+        return size <= min(LARGEST_SHARE * self.limit, self.limit - self.size)
 
     def _hold(self, key: tuple, video: Video) -> HeldVideo | None:
         held = HeldVideo(video)

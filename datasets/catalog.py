@@ -23,6 +23,7 @@ SOURCES = {
     **OFFICIAL,
     "folder": "folder.VideoFolder",
     "moving_shapes": "moving_shapes.MovingShapes",
+    "shards": "shards.VideoShards",
     "table": "table.VideoTable",
 }
 # What `data_dir` is called where it is not that; moving shapes have no folder.
@@ -47,7 +48,8 @@ def load(
         split: None is all splits, for training; with "train", "validation" or "test"
             the source has the clips of this one, and its other splits are empty.
         data_dir: The data set's folder; of "folder" the folder of videos, of "table"
-            the CSV file. "moving_shapes" has none.
+            the CSV file, of "shards" what `python -m datasets.prepare` has written.
+            "moving_shapes" has none.
         **options: Those of the source's class, such as `fold` of HMDB51 and UCF101.
 
     Raises:

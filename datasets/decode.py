@@ -6,6 +6,7 @@ need is decoded, packet by packet, so a damaged packet costs its own frames alon
 
 import bisect
 import contextlib
+import io
 import itertools
 import os
 from collections import deque
@@ -49,6 +50,7 @@ class Video:
         path: Of the file.
         start: Seconds after the video's first frame.
         end: Seconds; None is the end of the video.
+        content: What is in the file, which is then not opened.
 
     Attributes:
         times: Seconds of each frame, from the video's first one.
@@ -56,12 +58,19 @@ class Video:
         bad: Packets so far that did not decode.
     """
 
-    def __init__(self, path: str, start: float = 0.0, end: float | None = None):
+    def __init__(
+        self,
+        path: str,
+        start: float = 0.0,
+        end: float | None = None,
+        content: bytes | None = None,
+    ):
         self.path = os.fspath(path)
         self.bad = 0
+        file = self.path if content is None else io.BytesIO(content)
         try:
             # Titles in an unknown encoding must not fail the video.
-            self._container = av.open(self.path, metadata_errors="ignore")
+            self._container = av.open(file, metadata_errors="ignore")
         except (av.FFmpegError, OSError) as error:
             raise BrokenVideoError(self.path, reason(error)) from None
         try:
@@ -132,11 +141,15 @@ class Video:
 
     def all_frames(self) -> Iterator[av.VideoFrame]:
         """Decodes everything, in order, as it is stored."""
+        return (frame for _, frame in self.numbered_frames())
+
+    def numbered_frames(self) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Decodes everything; gives with each frame its number in `times`."""
         stamps = self._stamps.tolist()
-        wanted = set(stamps)
+        numbers = {stamp: number for number, stamp in enumerate(stamps)}
         for stamp, frame in self._decode(stamps):
-            if stamp in wanted:
-                yield frame
+            if stamp in numbers:
+                yield numbers[stamp], frame
 
     def _open(self, start: float, end: float) -> None:
         self._stream = stream = best_stream(self.path, self._container)

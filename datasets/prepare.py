@@ -1,12 +1,18 @@
 """The job that writes data sets as files: `python -m datasets.prepare NAME --out=DIR`.
 
+The videos of a data set by name, of a folder or of a table go to TFRecord shards, which
+`datasets.load("shards", data_dir=DIR)` and --data=shards:DIR read. `moving_shapes` are
+drawn, and written as videos: see `python -m datasets.prepare moving_shapes --help`.
+
 It can be stopped and started again: what is there already is left as it is.
 """
 
 import argparse
+import ast
 import csv
 import json
 import os
+import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -16,9 +22,12 @@ from types import SimpleNamespace
 import av
 import numpy as np
 
+from datasets import sharding
+from datasets.catalog import OFFICIAL, check_name, load
 from datasets.moving_shapes import TASKS, MovingShapes
 from datasets.order import SPLITS, check
 from datasets.progress import progress
+from datasets.transcode import Form
 from zoo.command import command
 
 UNSEEN = "move_right"
@@ -80,7 +89,47 @@ def moving_shapes(
     print(f"{out / 'unseen.mp4'} is in no class folder; it shows {UNSEEN}")
 
 
-DATASETS = {"moving_shapes": moving_shapes}
+def shards(
+    data: str,
+    out: str,
+    data_dir: str | None = None,
+    form: Form | None = None,
+    options: dict | None = None,
+    **settings,
+) -> None:
+    """Writes the videos of a data set into TFRecord shards, and says what is there.
+
+    Args:
+        data: Name of a data set; or a folder of videos, or a CSV table, with or without
+            "folder:" or "table:" before; or NAME:FOLDER.
+        out: Folder to write to.
+        data_dir: The data set's folder, where `data` is its name alone.
+        form: In which to store videos; None is as they are.
+        options: Of the data set's class.
+        settings: Of `sharding.write`.
+    """
+    name, folder = find(data, data_dir)
+    source, form = load(name, data_dir=folder, **(options or {})), form or Form()
+    root = os.path.dirname(folder) if name == "table" else folder
+    meta = sharding.write(source, name, root, out, form, **settings)
+    counts = [f"{split} {n['clips']}" for split, n in meta["splits"].items()]
+    videos = sum(shard["videos"] for shard in meta["shards"])
+    codec = f", encoded by {form.codec}" if form.codec else ""
+    print(f"{out}: {videos} videos in {len(meta['shards'])} shards{codec}")
+    print(f"clips: {', '.join(counts)}; {len(meta['broken'])} broken videos left out")
+
+
+def find(data: str, data_dir: str | None) -> tuple[str, str]:
+    """The name of what gives the clips, and its folder or table."""
+    names = {**OFFICIAL, "folder": "", "table": ""}
+    name, _, folder = data.partition(":")
+    if data_dir is None and os.path.exists(data):
+        return "table" if os.path.isfile(data) else "folder", data
+    check_name(name, names)
+    valid = (data_dir is None) == bool(folder)
+    rule = f"{name} with --data_dir=FOLDER, or {name}:FOLDER"
+    check(valid, "name", rule, data if data_dir is None else f"{data}, {data_dir}")
+    return name, folder or data_dir
 
 
 def write_video(path: Path, clip: np.ndarray, fps: float) -> None:
@@ -148,9 +197,70 @@ def _write_table(path: Path, classes: tuple[str, ...], rows: Iterable) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the job."""
-    parser = argparse.ArgumentParser("python -m datasets.prepare", description=__doc__)
-    names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
-    shapes = names.add_parser("moving_shapes", help="shapes that move, as mp4 files")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["moving_shapes"]:
+        options = vars(_shapes_parser().parse_args(arguments[1:]))
+        del options["debug"]  # `command` sees it.
+        moving_shapes(**options)
+        return 0
+    options = _parser().parse_args(arguments)
+    shards(
+        options.name,
+        options.out,
+        options.data_dir,
+        Form(options.frames, options.short_side, options.gop, options.fps),
+        dict(map(_option, options.option)),
+        shard_bytes=options.shard_mb << 20,
+        workers=options.workers,
+        max_bad_fraction=options.max_bad_fraction,
+    )
+    return 0
+
+
+def _option(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    check(bool(name and equals), "option", "NAME=VALUE, such as fold=2", text)
+    try:
+        return name, ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return name, value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m datasets.prepare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    names = ", ".join(OFFICIAL)
+    data = f"a folder of videos, a CSV table, or with --data_dir one of {names}"
+    parser.add_argument("name", help=data)
+    add = parser.add_argument
+    add("--data_dir", help="folder of the data set of this name")
+    add("--out", required=True, help="folder to write to")
+    add("--short_side", type=int, help="pixels of the shorter side of larger pictures")
+    add("--gop", type=int, help="frames from one key frame to the next")
+    add("--frames", action="store_true", help="write JPEG pictures, not video files")
+    add("--fps", type=float, help="frames a second to keep of faster videos")
+    add("--shard_mb", type=int, default=192, help="size of a shard, about")
+    add("--workers", type=int, help="videos at once (default: one for each core)")
+    add(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the data set's class, such as fold=2 or held_out=False; repeatable",
+    )
+    share = "of videos that may be broken (default: 0.1)"
+    add("--max_bad_fraction", type=float, default=0.1, metavar="SHARE", help=share)
+    add("--debug", action="store_true", help="show tracebacks")
+    return parser
+
+
+def _shapes_parser() -> argparse.ArgumentParser:
+    name = "python -m datasets.prepare moving_shapes"
+    text = "Writes shapes that move, as mp4 files."
+    shapes = argparse.ArgumentParser(name, description=text)
     shapes.add_argument("--out", required=True, help="folder to write to")
     shapes.add_argument("--task", choices=TASKS, default="single")
     shapes.add_argument("--videos_per_class", type=int, default=20)
@@ -160,10 +270,7 @@ def main(arguments: list[str] | None = None) -> int:
     shapes.add_argument("--seed", type=int, default=0)
     shapes.add_argument("--splits", action="store_true", help="write split folders")
     shapes.add_argument("--debug", action="store_true", help="show tracebacks")
-    options = vars(parser.parse_args(arguments))
-    del options["debug"]  # `command` sees it.
-    DATASETS[options.pop("name")](**options)
-    return 0
+    return shapes
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ def test_names():
         "mlb_youtube",
         "moments",
         "moving_shapes",
+        "shards",
         "something_something_v2",
         "table",
         "ucf101",

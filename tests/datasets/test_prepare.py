@@ -1,8 +1,11 @@
 import csv
+import json
 
+import official
 import pytest
-from synthesis import number, picture
+from synthesis import number, picture, write_video
 
+import datasets
 from datasets import prepare
 from datasets.decode import Video
 from datasets.folder import VideoFolder
@@ -19,7 +22,9 @@ def test_writes_class_folders_and_a_clip_of_no_split(tmp_path):
     assert run(tmp_path) == 0
     source = VideoFolder(tmp_path)
     assert len(source.classes) == 12
-    assert not source.flip
+    left, right = map(source.classes.index, ("move_left", "move_right"))
+    assert source.flip
+    assert source.partners[left] == right
     item = source.items("train")[0]
     for path in (item.path, tmp_path / "unseen.mp4"):
         with Video(path) as video:
@@ -84,3 +89,69 @@ def test_an_encoded_clip_is_the_clip(tmp_path):
     prepare.write_video(tmp_path / "a.mp4", prepare.np.array(clip), 10)
     with Video(tmp_path / "a.mp4") as video:
         assert [number(image) for image in video.frames(range(5))] == [0, 1, 2, 3, 4]
+
+
+@pytest.fixture
+def hmdb51(tmp_path):
+    """Three folds of two classes; all videos are the same."""
+    root = official.hmdb51(tmp_path / "hmdb51")
+    video = write_video(tmp_path / "a.avi", frames=1, size=(16, 16), codec="mpeg4")
+    for path in root.rglob("*.avi"):
+        path.write_bytes(video.read_bytes())
+    return root
+
+
+def test_writes_a_data_set_by_name_into_shards(hmdb51, tmp_path, capsys):
+    out = tmp_path / "out"
+    options = ["--option=fold=2", "--option=held_out=False", "--gop=1"]
+    assert (
+        prepare.main(["hmdb51", f"--data_dir={hmdb51}", f"--out={out}", *options]) == 0
+    )
+    said = capsys.readouterr()
+    assert "88 videos in 2 shards, encoded by libx264" in said.out
+    assert "clips: train 60, validation 28, test 28; 0 broken videos" in said.out
+    assert "88 of 88 videos, " in said.err
+    assert " a second" in said.err
+    shards = datasets.load("shards", data_dir=out)
+    source = datasets.load("hmdb51", data_dir=hmdb51, fold=2, held_out=False)
+    for split in ("train", "validation", "test"):
+        paths = [f"{hmdb51}/{item.path}" for item in shards.items(split)]
+        assert paths == [item.path for item in source.items(split)]
+        assert shards.labels(split).tolist() == source.labels(split).tolist()
+
+
+def test_writes_folders_and_tables_into_shards(tmp_path, capsys):
+    for name in "ab":
+        write_video(tmp_path / "videos" / name / "0.mp4", frames=2, size=(16, 16))
+    table = tmp_path / "videos/table.csv"
+    table.write_text("path,labels\na/0.mp4,x\nb/0.mp4,y\n")
+    for number_, data in enumerate((tmp_path / "videos", f"table:{table}", table)):
+        out = tmp_path / str(number_)
+        prepare.main(
+            [str(data), f"--out={out}", "--frames", "--fps=5", "--short_side=16"]
+        )
+        shards = datasets.load("shards", data_dir=out)
+        assert {item.path for item in shards.items("train")} == {"a/0.mp4", "b/0.mp4"}
+        form = json.loads((out / "meta.json").read_text())["form"]
+        assert form == {"frames": True, "short_side": 16, "gop": None, "fps": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["kinetics"],
+            "`name` must be a data set such as kinetics400. Got: 'kinetics'",
+        ),
+        (["ucf101"], "`name` must be ucf101 with --data_dir=FOLDER, or ucf101:FOLDER"),
+        (["ucf101:a", "--data_dir=b"], "or ucf101:FOLDER. Got: 'ucf101:a, b'"),
+        (["folder:nowhere"], "`root` must be a folder of videos. Got: 'nowhere'"),
+        (["ucf101:/", "--option=fold"], "`option` must be NAME=VALUE, such as fold=2"),
+        (["ucf101:/", "--gop=0"], "`gop` must be at least 1"),
+        (["ucf101:/", "--shard_mb=0"], "`data_dir` must hold "),
+    ],
+)
+def test_says_in_a_line_what_it_can_not_prepare(tmp_path, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        prepare.main([*arguments, f"--out={tmp_path / 'out'}"])
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,176 @@
+"""TFRecord files of `tf.train.Example`, written and read without TensorFlow.
+
+A record is its length, the checksum of that, the data, and the checksum of the data. An
+example is a protocol buffer: a map of names to lists of bytes, floats or whole numbers.
+"""
+
+import functools
+import struct
+from collections.abc import Sequence
+from typing import BinaryIO
+
+import numpy as np
+
+POLYNOMIAL = 0x82F63B78  # Of CRC-32C, its bits reversed.
+HEADER, FOOTER = struct.Struct("<QI"), struct.Struct("<I")
+Values = Sequence[bytes] | Sequence[float] | Sequence[int]
+
+
+def write_record(file: BinaryIO, data: bytes) -> int:
+    """Appends a record to a file.
+
+    Returns:
+        Where in the file its data begins.
+    """
+    length = struct.pack("<Q", len(data))
+    start = file.tell() + HEADER.size
+    file.write(length + FOOTER.pack(masked(crc32c(length))))
+    file.write(data)
+    file.write(FOOTER.pack(masked(crc32c(data))))
+    return start
+
+
+def encode(features: dict[str, Values]) -> bytes:
+    """An example, whose features lie in it in their order.
+
+    Args:
+        features: Lists by their names; all of a list are of one type, and numbers that
+            are whole are not negative.
+    """
+    entries = [
+        _field(1, _field(1, name.encode()) + _field(2, _feature(values)))
+        for name, values in features.items()
+    ]
+    return _field(1, b"".join(entries))
+
+
+def decode(data: bytes) -> dict[str, list]:
+    """The features of an example, or of the first bytes of one."""
+    view = memoryview(data)
+    features = _fields(view)[0][1]
+    found = {}
+    for _, entry in _fields(features):
+        (_, name), (_, feature) = _fields(entry)
+        kind, values = _fields(feature)[0]
+        found[bytes(name).decode()] = _values(kind, values)
+    return found
+
+
+def field_size(length: int) -> int:
+    """Bytes that a value of so many takes in a list."""
+    return 1 + len(_varint(length)) + length
+
+
+def masked(checksum: int) -> int:
+    """A checksum as it stands in a record."""
+    turned = (checksum >> 15) | (checksum << 17)
+    return (turned + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def crc32c(data: bytes) -> int:
+    """The CRC-32C of bytes, by NumPy: some milliseconds a megabyte.
+
+    The bytes are cut into lanes, which are worked on at once, four bytes of each at a
+    time. The state after two pieces is that after the first, moved on by the length of
+    the second, plus (modulo 2) that after the second from a state of 0.
+    """
+    low, high = _tables(4)
+    lanes = 1 << (len(data).bit_length() // 2)
+    words = len(data) // (4 * lanes)
+    body = np.frombuffer(data, "<u4", lanes * words).reshape(lanes, words)
+    states = np.zeros(lanes, "uint32")
+    states[0] = 0xFFFFFFFF
+    for column in np.ascontiguousarray(body.T):
+        states ^= column
+        states = low.take(states & 0xFFFF) ^ high.take(states >> 16)
+    length = 4 * words
+    while len(states) > 1:
+        states = _apply(_skip(length), states[::2]) ^ states[1::2]
+        length *= 2
+    state, table = int(states[0]), _tables(1)[0]
+    for byte in data[body.nbytes :]:
+        state = int(table[(state & 0xFF) ^ byte]) ^ (state >> 8)
+    return state ^ 0xFFFFFFFF
+
+
+@functools.cache
+def _tables(length: int) -> tuple[np.ndarray, np.ndarray]:
+    """What zeros of this length make of the lower and the upper half of the state."""
+    halves = np.arange(1 << 16, dtype="uint32")
+    return tuple(_apply(_skip(length), half) for half in (halves, halves << 16))
+
+
+@functools.lru_cache(maxsize=4096)
+def _skip(length: int) -> np.ndarray:
+    """What zeros of this length make of each of the 32 bits of the state."""
+    bits = np.uint32(1) << np.arange(32, dtype="uint32")
+    if length == 0:
+        return bits
+    if length % 2:
+        state = _skip(length - 1)
+        for _ in range(8):
+            state = (state >> 1) ^ (state & 1) * np.uint32(POLYNOMIAL)
+        return state
+    half = _skip(length // 2)
+    return _apply(half, half)
+
+
+def _apply(operator: np.ndarray, states: np.ndarray) -> np.ndarray:
+    bits = (states[:, None] >> np.arange(32, dtype="uint32")) & 1
+    return np.bitwise_xor.reduce(bits * operator, axis=1)
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    return b"".join((bytes([number << 3 | 2]), _varint(len(payload)), payload))
+
+
+def _feature(values: Values) -> bytes:
+    first = next(iter(values), b"")
+    if isinstance(first, bytes):
+        return _field(1, b"".join(_field(1, value) for value in values))
+    if isinstance(first, float):
+        return _field(2, _field(1, np.array(values, "<f4").tobytes()))
+    return _field(3, _field(1, b"".join(map(_varint, values))))
+
+
+def _varint(number: int) -> bytes:
+    digits = bytearray()
+    while number > 0x7F:
+        digits.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*digits, number])
+
+
+def _read_varint(data: memoryview, place: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = data[place]
+        number |= (byte & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 0x80:
+            return number, place
+
+
+def _fields(data: memoryview) -> list[tuple[int, memoryview]]:
+    """Number and payload of each field; the last payload may be cut short."""
+    found, place = [], 0
+    while place < len(data):
+        number = data[place] >> 3
+        length, place = _read_varint(data, place + 1)
+        found.append((number, data[place : place + length]))
+        place += length
+    return found
+
+
+def _values(kind: int, data: memoryview) -> list:
+    payloads = [payload for _, payload in _fields(data)]
+    if kind == 1:
+        return [bytes(payload) for payload in payloads]
+    packed = payloads[0] if payloads else memoryview(b"")
+    if kind == 2:
+        return np.frombuffer(packed, "<f4").tolist()
+    values, place = [], 0
+    while place < len(packed):
+        value, place = _read_varint(packed, place)
+        values.append(value)
+    return values
