@@ -201,6 +201,8 @@ def main(arguments: list[str] | None = None) -> int:
         reports = check_official(*where, missing_only=options.missing_only)
     else:
         reports = check(options.data)
+    if options.show:
+        _show(options)
     if options.csv:
         (write_problems if official else write_csv)(reports, options.csv)
     if options.exclude:
@@ -214,6 +216,17 @@ def main(arguments: list[str] | None = None) -> int:
     told = ", ".join(f"{counts[state]} {state}" for state in states)
     print(f"{len(reports)} videos: {told}")
     return int(counts["broken"] + counts["missing"] > 0)
+
+
+def _show(options: argparse.Namespace) -> None:
+    from zoo import launch  # It has gin, which this job has no other use for.
+
+    data = options.data
+    if options.data_dir is not None:
+        data = f"{data}:{options.data_dir}"
+    argv = [f"--data={data}", f"--out={options.show}"]
+    argv += [f"--gin_bindings={binding}" for binding in options.gin_bindings]
+    launch.run("datasets.sheet.sheet", argv, {"out": "the picture"})
 
 
 def _is_name(data: str) -> bool:
@@ -241,6 +254,15 @@ def _parser() -> argparse.ArgumentParser:
         "and the problem of each video that has one",
     )
     parser.add_argument("--exclude", help="write the broken videos' paths to this file")
+    parser.add_argument(
+        "--show", help="draw some training clips, augmented, as this picture"
+    )
+    parser.add_argument(
+        "--gin_bindings",
+        action="append",
+        default=[],
+        help='of --show, such as "folder.VideoFolder.resize = (1.0, 1.5)"',
+    )
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
 

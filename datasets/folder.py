@@ -7,11 +7,11 @@ from pathlib import Path
 from datasets.decode import EXTENSIONS
 from datasets.items import (
     SPLIT_NAMES,
+    Groups,
     Index,
     Item,
     check_classes,
     complete,
-    hashed_split,
     read_exclude,
 )
 from datasets.source import VideoSource
@@ -30,6 +30,8 @@ class VideoFolder(VideoSource):
         root: The folder.
         exclude: File with paths to leave out, relative to `root` or whole, one a line,
             as `python -m datasets.check` writes it.
+        group: Pattern of what videos share that must not be parted by a split, such as
+            "_g([0-9]+)_" or "session[0-9]+"; see `items.Groups`.
         options: Those of `source.VideoSource`.
 
     Raises:
@@ -37,26 +39,35 @@ class VideoFolder(VideoSource):
             without training videos.
     """
 
-    def __init__(self, root: str, exclude: str | None = None, **options):
-        index = dataclasses.replace(index_folder(root, exclude), root=str(root))
+    def __init__(
+        self,
+        root: str,
+        exclude: str | None = None,
+        group: str | None = None,
+        **options,
+    ):
+        index = index_folder(root, exclude, group)
+        index = dataclasses.replace(index, root=str(root))
         super().__init__(index, **options)
 
 
-def index_folder(root: str, exclude: str | None = None) -> Index:
+def index_folder(
+    root: str, exclude: str | None = None, group: str | None = None
+) -> Index:
     """Lists a folder's videos by split and class."""
     root = Path(root)
     if not root.is_dir():
         raise ValueError(f"`root` must be a folder of videos. Got: {str(root)!r}")
-    excluded = read_exclude(exclude)
+    excluded, groups = read_exclude(exclude), Groups(group)
     outer = {child.name: child for child in _folders(root)}
     nested = [name for name, child in outer.items() if _holds_classes(child)]
     if not nested:
-        return _index(root, {None: root}, excluded)
+        return _index(root, {None: root}, excluded, groups)
     unknown = sorted(set(outer) - set(SPLIT_NAMES))
     if unknown:
         rule = f"class folders, or split folders named {', '.join(SPLIT_NAMES)}"
         raise ValueError(f"`root` must hold {rule}. Got: {', '.join(unknown[:5])}")
-    return _index(root, outer, excluded)
+    return _index(root, outer, excluded, groups)
 
 
 def list_videos(root: str) -> list[Path]:
@@ -70,7 +81,9 @@ def list_videos(root: str) -> list[Path]:
     return sorted(found)
 
 
-def _index(root: Path, parents: dict[str | None, Path], excluded: set[str]) -> Index:
+def _index(
+    root: Path, parents: dict[str | None, Path], excluded: set[str], groups: Groups
+) -> Index:
     classes = sorted({c.name for parent in parents.values() for c in _folders(parent)})
     check_classes(classes, str(root))
     numbers = {name: label for label, name in enumerate(classes)}
@@ -82,11 +95,12 @@ def _index(root: Path, parents: dict[str | None, Path], excluded: set[str]) -> I
                 name = path.relative_to(root).as_posix()
                 if excluded & {name, str(path)}:
                     continue
-                split = _split(given, name, validated)
+                split = _split(given, name, validated, groups)
                 splits.setdefault(split, []).append(
                     Item(str(path), (numbers[folder.name],))
                 )
                 filled.add(folder.name)
+    groups.check()
     empty = [name for name in classes if name not in filled]
     if empty:
         rule = f"videos ({' '.join(EXTENSIONS)}) in every class folder"
@@ -96,11 +110,11 @@ def _index(root: Path, parents: dict[str | None, Path], excluded: set[str]) -> I
     return complete(tuple(classes), splits, hashed=None in parents)
 
 
-def _split(given: str | None, name: str, validated: bool) -> str:
+def _split(given: str | None, name: str, validated: bool, groups: Groups) -> str:
     if given is None:
-        return hashed_split(name)
+        return groups.split(name)
     split = SPLIT_NAMES[given]
-    taken = split == "train" and not validated and hashed_split(name) == "validation"
+    taken = split == "train" and not validated and groups.split(name) == "validation"
     return "validation" if taken else split
 
 

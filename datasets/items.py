@@ -3,10 +3,11 @@
 import dataclasses
 import hashlib
 import logging
+import re
 from collections.abc import Collection
 from pathlib import PurePath
 
-from datasets.order import SPLITS
+from datasets.order import SPLITS, check
 
 SPLIT_NAMES = {
     "train": "train",
@@ -66,6 +67,46 @@ def hashed_split(name: str) -> str:
     digest = hashlib.sha1(PurePath(name).as_posix().encode(errors="surrogateescape"))
     tenth = int(digest.hexdigest()[:8], 16) % 10
     return {0: "test", 1: "validation"}.get(tenth, "train")
+
+
+class Groups:
+    """Splits of names by a hash: of the whole name, or of what a pattern finds in it.
+
+    So that all videos of one recording, day or person go to the same split.
+
+    Args:
+        pattern: A regular expression; its first group, or else all that it matches,
+            is what videos of a group share. None makes each name a group of its own.
+    """
+
+    def __init__(self, pattern: str | None):
+        try:
+            self._pattern = None if pattern is None else re.compile(pattern)
+        except re.error as error:
+            rule = "`group` must be a regular expression"
+            raise ValueError(f"{rule}. Got: {pattern!r}, {error}") from None
+        self._matched, self._alone = 0, []
+
+    def split(self, name: str) -> str:
+        """Of a name."""
+        if self._pattern is None:
+            return hashed_split(name)
+        match = self._pattern.search(name)
+        if match is None:
+            self._alone.append(name)
+            return hashed_split(name)
+        self._matched += 1
+        return hashed_split(match[1 if self._pattern.groups else 0])
+
+    def check(self) -> None:
+        """Raises ValueError where the pattern matched no name; warns of some."""
+        if self._pattern is None or not self._alone:
+            return
+        rule = f"found in paths such as {', '.join(self._alone[:3])}"
+        check(self._matched > 0, "group", rule, self._pattern.pattern)
+        text = "%d of %d videos are of no `group`, such as %s: each is split alone."
+        counts = len(self._alone), len(self._alone) + self._matched
+        logging.getLogger(__name__).warning(text, *counts, self._alone[0])
 
 
 def read_exclude(path: str | None) -> set[str]:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from datasets.items import (
     SPLIT_NAMES,
+    Groups,
     Index,
     Item,
     check_classes,
     complete,
-    hashed_split,
     read_exclude,
 )
 from datasets.order import check
@@ -30,6 +30,8 @@ class VideoTable(VideoSource):
         path: Of the CSV file.
         task: "single" or "multi" label; None is multi where any row has several labels.
         exclude: File with paths to leave out, one a line.
+        group: Pattern of what the paths of rows share that must not be parted by a
+            split; see `items.Groups`.
         options: Those of `source.VideoSource`.
 
     Raises:
@@ -42,9 +44,10 @@ class VideoTable(VideoSource):
         path: str,
         task: str | None = None,
         exclude: str | None = None,
+        group: str | None = None,
         **options,
     ):
-        index = index_table(path, exclude)
+        index = index_table(path, exclude, group)
         index = dataclasses.replace(index, root=str(Path(path).parent))
         items = [item for split in index.splits.values() for item in split]
         several = any(len(item.labels) > 1 for item in items)
@@ -55,9 +58,11 @@ class VideoTable(VideoSource):
         super().__init__(index, task=task, **options)
 
 
-def index_table(path: str, exclude: str | None = None) -> Index:
+def index_table(
+    path: str, exclude: str | None = None, group: str | None = None
+) -> Index:
     """Reads the rows of a table by split."""
-    path, excluded = Path(path), read_exclude(exclude)
+    path, excluded, groups = Path(path), read_exclude(exclude), Groups(group)
     rows = [row for row in read_rows(path) if row["path"] not in excluded]
     names = [_labels(path, row) for row in rows]
     classes = tuple(sorted({label for labels in names for label in labels}))
@@ -70,7 +75,8 @@ def index_table(path: str, exclude: str | None = None) -> Index:
             missing.append(row["path"])
         start, end = _part(path, row)
         item = Item(str(file), tuple(numbers[label] for label in labels), start, end)
-        splits.setdefault(_split(path, row), []).append(item)
+        splits.setdefault(_split(path, row, groups), []).append(item)
+    groups.check()
     if missing:
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         rule = f"`path` in {path} must name a file. Got {len(missing)} that do not"
@@ -117,10 +123,10 @@ def _part(path: Path, row: dict) -> tuple[float, float | None]:
     return start, end
 
 
-def _split(path: Path, row: dict) -> str:
+def _split(path: Path, row: dict, groups: Groups) -> str:
     given = row.get("split")
     if not given:
-        return hashed_split(row["path"])
+        return groups.split(row["path"])
     if given not in SPLIT_NAMES:
         rule = f"`split` must be one of {', '.join(SPLIT_NAMES)}"
         raise ValueError(f"{rule}. Got: {given!r} in {path} line {row['line']}")

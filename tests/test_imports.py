@@ -55,11 +55,25 @@ RULES = [
         {"top": ("numpy", "datasets.shapes", "datasets.order"), "lazy": ()},
     ),
     (
+        "datasets/sheet.py",
+        {
+            "top": ("datasets", "numpy", "zoo.launch"),
+            "lazy": ("matplotlib", "zoo.genotypes"),
+        },
+    ),
+    (
         ("datasets/prepare.py", "datasets/check.py"),
         {
             "top": ("datasets", "numpy", "absl", "av", "zoo.command"),
-            "lazy": ("tensorflow", "zoo.layers.flow", "tensorflow_datasets"),
+            "lazy": (
+                *("tensorflow", "tensorflow_datasets"),
+                *("zoo.layers.flow", "zoo.launch"),
+            ),
         },
+    ),
+    (
+        "datasets/builders.py",
+        {"top": ("datasets", "numpy", "av", "tensorflow_datasets"), "lazy": ()},
     ),
     (
         "datasets/",
@@ -77,6 +91,7 @@ JOB_MODULES = {
     "search.report",
     "datasets.check",
     "datasets.prepare",
+    "datasets.sheet",
 }
 SOURCES = sorted(
     str(path.relative_to(ROOT))
@@ -136,6 +151,7 @@ def test_imports_follow_the_arrows(path):
         ("datasets/folder.py", "from zoo.models import tiny_video"),
         ("datasets/moving_shapes.py", "import tensorflow"),
         ("datasets/source.py", "from zoo.genotypes import ClipSpec"),
+        ("datasets/shards.py", "import tensorflow_datasets"),
         ("datasets/check.py", "from zoo import launch"),
     ],
 )

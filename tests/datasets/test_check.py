@@ -158,3 +158,16 @@ def test_says_in_a_line_what_is_wrong_with_a_data_sets_name(tmp_path, monkeypatc
     (tmp_path / "hmdb51").mkdir()  # A folder of this name is what is meant.
     with pytest.raises(ValueError, match=r"`data` must hold videos. Got: hmdb51"):
         check.main(["hmdb51"])
+
+
+def test_clips_are_shown_as_they_train(tmp_path, monkeypatch, capsys):
+    for name in ("a/1.mp4", "b/1.mp4"):
+        write_video(tmp_path / "videos" / name)
+    told = []
+    monkeypatch.setattr("datasets.sheet._draw", lambda *given: told.extend(given))
+    bindings = "--gin_bindings=sheet.sheet.rows = 3"
+    argv = [str(tmp_path / "videos"), "--show=a.png", bindings]
+    assert check.main(argv) == 0
+    path, clips, names = told
+    assert (path, clips.shape) == (pathlib.Path("a.png"), (3, 8, 112, 112, 3))
+    assert set(names) <= {"a", "b"}

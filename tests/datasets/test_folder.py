@@ -51,6 +51,25 @@ def test_classes_are_folders_and_splits_a_hash(tmp_path):
             assert hashed_split(item.path.removeprefix(f"{tmp_path}/")) == split
 
 
+def test_a_group_is_never_parted(tmp_path, caplog):
+    files = [f"{c}/s{s}_{i}.mp4" for c in ("a", "b") for s in range(60) for i in "xy"]
+    index = index_folder(touch(tmp_path, *files), group=r"s(\d+)_")
+    splits = {}
+    for split, items in index.splits.items():
+        for item in items:
+            splits.setdefault(item.path.split("/")[-1].split("_")[0], set()).add(split)
+    assert len(splits) == 60
+    assert all(len(found) == 1 for found in splits.values())
+    assert set.union(*splits.values()) == {"train", "validation", "test"}
+    touch(tmp_path, "a/odd.mp4")
+    index_folder(tmp_path, group=r"s(\d+)_")
+    assert "1 of 241 videos are of no `group`, such as a/odd.mp4" in caplog.text
+    with pytest.raises(ValueError, match="`group` must be found in paths such as"):
+        index_folder(tmp_path, group=r"t\d")
+    with pytest.raises(ValueError, match=r"`group` must be a regular expression"):
+        index_folder(tmp_path, group="(")
+
+
 def test_added_files_never_move_others(tmp_path):
     before = index_folder(many(tmp_path))
     touch(tmp_path, *(f"fall/new{i}.mkv" for i in range(50)), "aaa/1.mp4")

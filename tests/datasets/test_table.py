@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -97,3 +99,17 @@ def test_rejects_an_unreadable_file(write, tmp_path):
 def test_several_labels_are_not_one(write):
     with pytest.raises(ValueError, match=r"`task` must be 'multi' .* Got: 'single'"):
         VideoTable(write(FULL), task="single")
+
+
+def test_rows_of_a_group_stay_together(tmp_path):
+    paths = [f"{c}{day}-{i}.mp4" for c in "ab" for day in range(60) for i in "xy"]
+    for path in paths:
+        (tmp_path / path).touch()
+    table = tmp_path / "table.csv"
+    table.write_text("path,labels\n" + "".join(f"{p},{p[0]}\n" for p in paths))
+    index = index_table(table, group=r"\d+-")
+    days = {
+        split: {Path(item.path).name[1:].partition("-")[0] for item in items}
+        for split, items in index.splits.items()
+    }
+    assert sum(map(len, days.values())) == len(set.union(*days.values())) == 60
