@@ -74,6 +74,12 @@ def check_name(name: str, names: dict[str, str]) -> None:
     check(name in names, "name", f"a data set such as {', '.join(near)}", name)
 
 
+def data_set_class(name: str) -> type:
+    """The class of an official data set."""
+    check_name(name, OFFICIAL)
+    return _member(OFFICIAL[name])
+
+
 def list_files(name: str, data_dir: str) -> tuple[list[str], list[str]]:
     """Paths of an official data set's videos: those that are there, and the missing."""
     check_name(name, OFFICIAL)
