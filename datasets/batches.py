@@ -132,7 +132,7 @@ class Batches:
         import tensorflow as tf
 
         def mixed(number, clip, label):
-            rng = batch_draws(self._seed, int(number))
+            rng = batch_draws(self._seed, self._source.global_number(int(number)))
             return self._source.augmentation.mixed(rng, clip, label)
 
         if self._source.task == "single":

@@ -4,6 +4,7 @@ NumPy only, seeded, no download. It renders straight at the clip a model wants.
 """
 
 import copy
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,12 +13,13 @@ from datasets import shapes
 from datasets.order import (
     SPLITS,
     ClipSpec,
+    Shared,
     check,
     check_request,
     check_split,
     draws,
     halves,
-    training_order,
+    training_place,
 )
 
 TASKS = ("single", "multi")
@@ -26,7 +28,7 @@ SEGMENT_SECONDS = 2.0
 _NOISE = np.random.default_rng(0).standard_normal(1 << 21, "float32")
 
 
-class MovingShapes:
+class MovingShapes(Shared):
     """Clip source of shapes that move, turn, grow, bounce, circle, shake or blink.
 
     One frame says nothing about the action: its distribution of place, angle, size and
@@ -86,7 +88,14 @@ class MovingShapes:
         if split == "train" and self._half is not None:
             return len(self._half)
         each = self.videos_per_class
-        return len(self.classes) * (each if split == "train" else max(1, each // 4))
+        if split == "train":
+            return len(self.classes) * each
+        return len(range(self._shard[0], self._evaluated, self._shard[1]))
+
+    @property
+    def _evaluated(self) -> int:
+        """Videos of validation, and of test, on all hosts."""
+        return len(self.classes) * max(1, self.videos_per_class // 4)
 
     def batches(
         self,
@@ -239,13 +248,13 @@ class Batches:
             for low in range(first, clips, self.batch_size):
                 yield self._evaluated(range(low, min(low + self.batch_size, clips)))
             return
-        order = training_order(size, self.seed, first)
-        while True:
-            yield self._stack(
-                [self._drawn(*next(order)) for _ in range(self.batch_size)]
-            )
+        for low in itertools.count(first, self.batch_size):
+            places = range(low, low + self.batch_size)
+            yield self._stack([self._drawn(place, size) for place in places])
 
-    def _drawn(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def _drawn(self, place: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+        place = self.source.global_number(place)
+        epoch, index = training_place(place, size, self.seed)
         rng = draws(self.seed, epoch, index)
         start = rng.uniform(0, self.source.seconds)
         index = self.source.video(index)
@@ -257,6 +266,7 @@ class Batches:
         clips, keys = [], []
         for index, view in (divmod(place, self.views) for place in places):
             start = rest * (view + 0.5) / self.views
+            index = source.global_number(index)
             clips.append(source.clip(clip_spec, split, index, start))
             keys.append(source.key(split, index))
         return *self._stack(clips), np.array(keys)

@@ -4,10 +4,9 @@ NumPy only. Everything is a function of (seed, epoch, index), so a run that resu
 skips what it has seen without reading it.
 """
 
+import copy
 import functools
-import itertools
-from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -81,12 +80,27 @@ def halves(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(order[:middle]), np.sort(order[middle:])
 
 
-def training_order(size: int, seed: int, start: int = 0) -> Iterator[tuple[int, int]]:
-    """Endless (epoch, index): each epoch holds every index once, shuffled anew.
+class Shared:
+    """Mixin of a clip source: it can be parted among hosts that train together."""
 
-    Args:
-        size: Number of videos.
-        seed: Of the shuffles.
-        start: Clips to skip.
-    """
-    return (training_place(n, size, seed) for n in itertools.count(start))
+    _shard = 0, 1
+
+    def shard(self, index: int, count: int) -> Self:
+        """One host's part of the clips: every `count`-th, from `index` on.
+
+        Batches of all hosts together are in training the clips of one batch that is
+        `count` times as large, and one pass over an evaluation's videos. `size` of
+        "train" stays that of all hosts.
+        """
+        check(type(count) is int and count >= 1, "count", "whole, from 1", count)
+        inside = type(index) is int and 0 <= index < count
+        check(inside, "index", f"from 0 to {count - 1}", index)
+        check(self._shard == (0, 1), "source", "not a shard", self._shard)
+        part = copy.copy(self)
+        part._shard = index, count
+        return part
+
+    def global_number(self, number: int) -> int:
+        """Among those of all hosts, the number of this host's clip or batch."""
+        index, count = self._shard
+        return number * count + index

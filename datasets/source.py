@@ -19,6 +19,7 @@ from datasets.objects import ObjectFolder
 from datasets.order import (
     SPLITS,
     ClipSpec,
+    Shared,
     check,
     check_request,
     check_split,
@@ -38,7 +39,7 @@ CROPS = {
 FIVE_CROPS_SCALE = 8 / 7  # As of 224 pixels in 256.
 
 
-class VideoSource:
+class VideoSource(Shared):
     """Clips of indexed videos, decoded as they are asked for.
 
     Training clips are random in time, scale and place; evaluation takes the centre of
@@ -138,6 +139,13 @@ class VideoSource:
             parts.append(part)
         return tuple(parts)
 
+    def shard(self, index: int, count: int) -> "VideoSource":
+        part = super().shard(index, count)
+        for split in SPLITS[1:]:
+            items = self._splits[split][index::count]
+            part._splits = {**part._splits, split: items}
+        return part
+
     def size(self, split: str) -> int:
         """Number of videos in a split, the broken ones included."""
         check_split(split)
@@ -204,7 +212,8 @@ class VideoSource:
             is mirrored.
         """
         items = self._splits["train"]
-        epoch, index = training_place(position, len(items), seed)
+        place = self.global_number(position)
+        epoch, index = training_place(place, len(items), seed)
         rng, others = draws(seed, epoch, index), None
         view = self.augmentation.view(rng, self.resize, self.flip)
         if self.sampling == "centre":
