@@ -141,6 +141,8 @@ def _encode(path: str, pictures: Iterator, form: Form) -> bytes:
     with av.open(file, "w", format="mp4") as container:
         options = {"crf": "20", "preset": "veryfast"}
         options |= {"sc_threshold": "0", "bf": "0"} if form.gop else {}
+        if min(first[1].height, first[1].width) < 64:
+            options["mbtree"] = "0"  # It reads past tiny pictures: bytes would vary.
         if form.codec != "libx264":
             options = {"qmin": "3", "qmax": "5"}
         stream = container.add_stream(form.codec, options=options)
