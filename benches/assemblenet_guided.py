@@ -50,14 +50,14 @@ Populations are of {population}, tournaments of {sample}, the worst leaves; the 
 {population} networks are the same for all methods of a seed.
 """
 
-SHAPE = (6, 8.0, 32, 32)  # Frames, frames per second, pixels.
+SHAPE = (6, 4.0, 32, 32)  # Frames, frames per second, pixels.
 THIN = {"depth": 26, "width": 1 / 16, "dilations": (1, 2, 4), "stems": (2,)}
 FEW, OF = 6, 3
-BATCH, RATE = 16, 0.1
+BATCH, RATE = 16, 0.05
 TRAINED = """\
-{actions} actions of the embedded data set, clips of 6 frames of 32x32 pixels; graphs of
-26 layers with a sixteenth of the channels, a stem of RGB and one of representation
-flow; {trials} networks in each search, which train for {steps} steps of 16 clips;
+{actions} actions of the embedded data set, clips of 6 frames of 32x32 pixels, four a
+second; graphs of 26 layers with a sixteenth of the channels, a stem of RGB and one of
+representation flow; {trials} networks in each search, which train for {steps} steps of 16 clips;
 seeds 0 to {last}. Populations are of {population}, tournaments of {sample}, the worst
 leaves. Fitness is the top-1 accuracy on {validation} validation clips. The paper has
 220 networks of 10,000 steps.

@@ -51,13 +51,13 @@ class Cache:
         limit: Bytes; 0 holds nothing.
 
     Attributes:
-        limit: As given.
+        limit: As given; None holds nothing, and looks at no video's size.
         opener: Opens a video, or a part of it, as `decode.Video` does; None is that.
     """
 
     def __init__(self, limit: int):
         self.size = 0
-        self.limit = limit
+        self.limit: int | None = limit
         self.opener: Callable[..., Video] | None = None
         self._held: dict[tuple, HeldVideo] = {}
         self._damaged: set[tuple] = set()
@@ -79,6 +79,8 @@ class Cache:
             yield held or video
 
     def _is_small(self, video: Video) -> bool:
+        if self.limit is None:
+            return False
         height, width = video.stored_shape
         size = 1.5 * len(video.times) * height * width  # Most store 12 bits a pixel.
         return size <= min(LARGEST_SHARE * self.limit, self.limit - self.size)

@@ -25,6 +25,7 @@ SOURCES = {
     "moving_shapes": "moving_shapes.MovingShapes",
     "shards": "shards.VideoShards",
     "table": "table.VideoTable",
+    "tfds": "tfds_shards.TFDSVideos",
 }
 # What `data_dir` is called where it is not that; moving shapes have no folder.
 ARGUMENTS = {"folder": "root", "table": "path", "moving_shapes": None}

@@ -46,51 +46,93 @@ class ShardFile:
         raise ValueError(f"`{self._path}` must {rule}. Got: {why}")
 
 
+class Pictures:
+    """JPEG files in memory, read as if they were in a shard.
+
+    Args:
+        files: The files.
+    """
+
+    def __init__(self, files: Sequence[bytes]):
+        self._files = files
+
+    def read(self, number: int, length: int) -> bytes:
+        """The file of a number."""
+        return self._files[number]
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
 class StoredFrames:
     """The frames of a stored video between two times, as `decode.Video` gives them.
 
     Args:
         path: Of the video, to name it.
-        file: The shard it is stored in, which is closed with the video.
-        offset: Where the record begins in it.
-        length: Bytes of the record before its pictures.
+        file: What they are read from, which is closed with the video.
+        times: Seconds of each frame, from the video's first one.
+        places: Where in the file the JPEG of each frame is, and its bytes.
         start: Seconds after the video's first frame.
         end: Seconds; None is the end of the video.
 
     Attributes:
-        times: Seconds of each frame, from the video's first one.
-        stored_shape: Height and width.
+        times: As given, of the frames between the two.
         bad: Pictures so far that did not decode; there are none.
     """
 
     def __init__(
         self,
         path: str,
-        file: ShardFile,
-        offset: int,
-        length: int,
+        file: ShardFile | Pictures,
+        times: Sequence[float],
+        places: Sequence[tuple[int, int]],
         start: float = 0.0,
         end: float | None = None,
     ):
         self.path, self.bad, self._file = path, 0, file
-        head = tfrecord.decode(file.read(offset, length))
-        self.stored_shape = tuple(head["shape"])
-        sizes = head["sizes"]
-        ends = itertools.accumulate(map(tfrecord.field_size, sizes))
-        pictures = [
-            (offset + length + e - s, s) for e, s in zip(ends, sizes, strict=True)
-        ]
-        times = np.array(head["times"])
+        times = np.array(times)
         # They are rounded to some microseconds.
         inside = (times > start - 1e-3) & (times < (np.inf if end is None else end))
         numbers = np.flatnonzero(inside)
         self.times = times[numbers]
-        self._pictures = [pictures[number] for number in numbers]
+        self._places = [places[number] for number in numbers]
         self._context = av.CodecContext.create("mjpeg", "r")
         self._context.thread_count = 1
         if not len(numbers):
             self.close()
             raise BrokenVideoError(path, f"no frames after {start:g} s")
+
+    @classmethod
+    def of_record(
+        cls,
+        path: str,
+        file: ShardFile,
+        offset: int,
+        length: int,
+        start: float = 0.0,
+        end: float | None = None,
+    ) -> "StoredFrames":
+        """The frames of a record of `records.store`.
+
+        Args:
+            path: Of the video.
+            file: The shard.
+            offset: Where the record begins in it.
+            length: Bytes of the record before its pictures.
+            start: As in the class.
+            end: As in the class.
+        """
+        head = tfrecord.decode(file.read(offset, length))
+        sizes, first = head["sizes"], offset + length
+        ends = itertools.accumulate(map(tfrecord.field_size, sizes))
+        places = [(first + e - s, s) for e, s in zip(ends, sizes, strict=True)]
+        return cls(path, file, head["times"], places, start, end)
+
+    @property
+    def stored_shape(self) -> tuple[int, int]:
+        """Height and width."""
+        frame = self._picture(0)
+        return frame.height, frame.width
 
     def __enter__(self) -> "StoredFrames":
         return self
@@ -114,5 +156,5 @@ class StoredFrames:
         return map(self._picture, range(len(self.times)))
 
     def _picture(self, number: int) -> av.VideoFrame:
-        place, size = self._pictures[number]
+        place, size = self._places[number]
         return self._context.decode(av.Packet(self._file.read(place, size)))[0]

@@ -42,8 +42,8 @@ class VideoShards(VideoSource):
         super().__init__(Index(meta["classes"], splits), task=meta["task"], **options)
         self._frames = meta["form"]["frames"]
         self._cache.opener = self._open
-        if self._frames:  # Reading a JPEG is as quick as what a held frame needs.
-            self._cache.limit = 0
+        if self._frames:
+            self._cache.limit = None  # A JPEG is as quick as what a held frame needs.
 
     def _open(
         self, path: str, start: float = 0.0, end: float | None = None
@@ -51,7 +51,7 @@ class VideoShards(VideoSource):
         shard, offset, length = self._places[path]
         file = ShardFile(shard)
         if self._frames:
-            return StoredFrames(path, file, offset, length, start, end)
+            return StoredFrames.of_record(path, file, offset, length, start, end)
         try:
             content = file.read(offset, length)
         finally:

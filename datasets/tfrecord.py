@@ -6,7 +6,7 @@ example is a protocol buffer: a map of names to lists of bytes, floats or whole 
 
 import functools
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -51,9 +51,39 @@ def decode(data: bytes) -> dict[str, list]:
     found = {}
     for _, entry in _fields(features):
         (_, name), (_, feature) = _fields(entry)
-        kind, values = _fields(feature)[0]
-        found[bytes(name).decode()] = _values(kind, values)
+        found[bytes(name).decode()] = decode_feature(feature)
     return found
+
+
+def decode_feature(data: bytes) -> list:
+    """The values of one feature of an example."""
+    return next((_values(*field) for field in _fields(memoryview(data))), [])
+
+
+def places(read: Callable, start: int, length: int) -> dict[str, tuple[int, int]]:
+    """Where in a file the features of an example lie, found without reading them.
+
+    Args:
+        read: Gives bytes of the file, by their place and number.
+        start: Of the example.
+        length: Of the example.
+    """
+    end, found = start + length, {}
+    place, _ = _inside(read, start, end)
+    while place < end:
+        entry, size = _inside(read, place, end)
+        name, letters = _inside(read, entry, end)
+        feature = _inside(read, name + letters, end)
+        found[read(name, letters).decode()] = feature
+        place = entry + size
+    return found
+
+
+def single(read: Callable, place: int, length: int) -> tuple[int, int]:
+    """Where in a file the only string of a feature lies, and its length."""
+    end = place + length
+    inner, _ = _inside(read, place, end)
+    return _inside(read, inner, end)
 
 
 def field_size(length: int) -> int:
@@ -139,6 +169,13 @@ def _varint(number: int) -> bytes:
         digits.append(number & 0x7F | 0x80)
         number >>= 7
     return bytes([*digits, number])
+
+
+def _inside(read: Callable, place: int, end: int) -> tuple[int, int]:
+    """Where the payload of a field begins, and its length."""
+    data = memoryview(read(place, min(11, end - place)))
+    length, size = _read_varint(data, 1)
+    return place + size, length
 
 
 def _read_varint(data: memoryview, place: int) -> tuple[int, int]:

@@ -27,6 +27,7 @@ def test_names():
         "shards",
         "something_something_v2",
         "table",
+        "tfds",
         "ucf101",
     ]
     assert flags.OFFICIAL == catalog.OFFICIAL
