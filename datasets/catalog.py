@@ -49,8 +49,9 @@ def load(
         split: None is all splits, for training; with "train", "validation" or "test"
             the source has the clips of this one, and its other splits are empty.
         data_dir: The data set's folder; of "folder" the folder of videos, of "table"
-            the CSV file, of "shards" what `python -m datasets.prepare` has written.
-            "moving_shapes" has none.
+            the CSV file, of "shards" what `python -m datasets.prepare` has written,
+            of "tfds" what a builder of `datasets.builders` has. "moving_shapes" has
+            none.
         **options: Those of the source's class, such as `fold` of HMDB51 and UCF101.
 
     Raises:

@@ -47,8 +47,12 @@ OFFICIAL = {
     "something_something_v2": "something.SomethingSomethingV2",
     "ucf101": "ucf101.UCF101",
 }
-# And those that `datasets.prepare` has written.
-NAMED = {**OFFICIAL, "shards": "shards.VideoShards"}
+# And those that `datasets.prepare` or TensorFlow Datasets has written.
+NAMED = {
+    **OFFICIAL,
+    "shards": "shards.VideoShards",
+    "tfds": "tfds_shards.TFDSVideos",
+}
 FOLDER = ("directory", "project_name")  # Settings that a job makes of its workdir.
 
 

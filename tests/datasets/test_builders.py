@@ -138,6 +138,16 @@ def test_writes_and_reads_back(tmp_path, name, label):
                 assert number(video.frames([2])[0]) == 2
         else:
             assert [number(frame) for frame in row["frames"]] == [0, 1, 2]
+        shards = catalog.load(
+            "tfds", data_dir=settings["data_dir"], builder=f"{name}/{form}"
+        )
+        assert (shards.classes, shards.task) == (source.classes, source.task)
+        for split in ("train", "validation", "test"):
+            found = {item.path: item.labels for item in shards.items(split)}
+            items = source.items(split)
+            assert found == {i.path.removeprefix(f"{root}/"): i.labels for i in items}
+        with shards._open(shards.items("test")[0].path) as video:
+            assert [number(frame) for frame in video.frames([2, 0])] == [2, 0]
         # What is there tells the names of the classes.
         feature = tfds.builder(
             f"{name}/{form}", data_dir=tmp_path / "tfds"

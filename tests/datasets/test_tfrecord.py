@@ -66,3 +66,20 @@ def test_a_record_begins_with_its_length():
     assert tfrecord.write_record(file, b"abc") == 12
     assert struct.unpack("<Q", file.getvalue()[:8]) == (3,)
     assert len(file.getvalue()) == 12 + 3 + 4
+
+
+def test_finds_features_in_a_file_without_reading_them():
+    file, read = io.BytesIO(), []
+    example = tfrecord.encode(FEATURES | {"video": [bytes(5000)]})
+    start = tfrecord.write_record(file, example)
+
+    def some(place, length):
+        read.append(length)
+        return file.getvalue()[place : place + length]
+
+    found = tfrecord.places(some, start, len(example))
+    place, length = tfrecord.single(some, *found["video"])
+    assert sum(read) < 1000
+    assert some(place, length) == bytes(5000)
+    for name, values in FEATURES.items():
+        assert tfrecord.decode_feature(some(*found[name])) == values
