@@ -80,6 +80,10 @@ class Alternation:
     descent: Momentum
     architecture: Adam
 
+    def weights_alone(self, state: State, rate, training: tuple, held_out: tuple = ()):
+        """A step of a warm-up: w <- w - d/dw L_training(w, a)."""
+        return self._move_weights(state, rate, training)
+
     def first_order(self, state: State, rate, training: tuple, held_out: tuple):
         """DARTS with w as the best weights.
 

@@ -28,12 +28,14 @@ class Pace:
         steps: Of each epoch.
         peak: Learning rate of the weights, which the schedule changes.
         schedule: The rate of each step.
+        warmup: Epochs in which the weights train alone.
     """
 
     epochs: int
     steps: int
     peak: float
     schedule: Schedule
+    warmup: int = 0
 
     @property
     def total(self) -> int:
@@ -52,6 +54,7 @@ class Course:
         network: The supernet.
         memory: Its variables and the optimizers'.
         step: From a state, a learning rate and two batches to the next state.
+        alone: The same in the warm-up.
         pace: Of the search.
         epochs: Writes each.
         folder: Gets the checkpoint.
@@ -64,13 +67,15 @@ class Course:
         network: keras.Model,
         memory: Memory,
         step: Callable[..., State],
+        alone: Callable[..., State],
         pace: Pace,
         epochs: Epochs,
         folder: Path,
         save_every: int,
         accuracies: bool,
     ):
-        self.network, self.memory, self.step = network, memory, step
+        self.network, self.memory = network, memory
+        self.step, self.alone = step, alone
         self.pace, self.epochs, self.save_every = pace, epochs, save_every
         self.path = folder / CHECKPOINT
         self.accuracies = accuracies
@@ -103,7 +108,8 @@ class Course:
         for step in range(done, self.pace.total):
             rate = self.pace.rate(step)
             pair = keras.tree.map_structure(ops.convert_to_tensor, next(batches))
-            state = self.step(state, ops.convert_to_tensor(rate, "float32"), *pair)
+            act = self.alone if self._warms_up(step) else self.step
+            state = act(state, ops.convert_to_tensor(rate, "float32"), *pair)
             step += 1
             if line.due(step):
                 line.show(step, self._means(step, state))
@@ -123,7 +129,13 @@ class Course:
         self.sound = step
         if not self.accuracies:
             del means["accuracy"]
+        if self._warms_up(step - 1):
+            del means["architecture_loss"]
         return means
+
+    def _warms_up(self, step: int) -> bool:
+        """Of a step, counted from 0."""
+        return step < self.pace.warmup * self.pace.steps
 
     def _end_epoch(self, step: int, state: State, score: Callable) -> State:
         row = {"learning_rate": self.pace.rate(step - 1), **self._means(step, state)}

@@ -80,6 +80,14 @@ def test_one_level_by_hand():
     check(state, W * W * math.cos(A) / 2)
 
 
+def test_weights_that_warm_up_leave_the_architecture_alone():
+    state = alternation().weights_alone(start(), RATE, TRAINING, HELD_OUT)
+    assert float(state.weights[0]) == pytest.approx(after_momentum(A), rel=1e-5)
+    kept = ("architecture", "means", "squares", "counts")
+    assert all(getattr(state, name) == getattr(start(), name) for name in kept)
+    assert [float(total) > 0 for total in state.sums] == [True, False, True]
+
+
 def test_second_order_by_hand():
     state = alternation().second_order(start(), RATE, TRAINING, HELD_OUT)
     ahead = W - RATE * (MOMENTUM * V + W * math.sin(A) + 1 + DECAY * W)

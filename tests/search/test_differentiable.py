@@ -152,6 +152,19 @@ def test_the_rate_follows_the_schedule(tmp_path, instant):
     assert [float(row["learning_rate"]) for row in rows] == [0.1, 0.1, 0.01]
 
 
+def test_weights_warm_up_before_the_architecture_moves(tmp_path, instant, monkeypatch):
+    acts, step = [], gradients.compiled(None)
+
+    def compiled(act):
+        return lambda *given: acts.append(act.__name__) or step(*given)
+
+    monkeypatch.setattr(gradients, "compiled", compiled)
+    search(tmp_path, warmup_epochs=1)
+    assert acts == ["weights_alone"] * 3 + ["first_order"] * 6
+    losses = [row["architecture_loss"] for row in table(tmp_path / "metrics.csv")]
+    assert [bool(loss) for loss in losses] == [False, True, True]
+
+
 class Killed(ArrayClips):
     """Is cut off before the seventh step."""
 
@@ -276,6 +289,7 @@ def test_weights_that_are_no_numbers_are_not_kept(tmp_path, instant, monkeypatch
         {"algorithm": "third_order"},
         {"epochs": 0},
         {"steps_per_epoch": 0},
+        {"warmup_epochs": 50},
         {"pick": "first"},
         {"seed": -1},
         {"save_every": 0},
