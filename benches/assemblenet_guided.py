@@ -57,10 +57,10 @@ BATCH, RATE = 16, 0.05
 TRAINED = """\
 {actions} actions of the embedded data set, clips of 6 frames of 32x32 pixels, four a
 second; graphs of 26 layers with a sixteenth of the channels, a stem of RGB and one of
-representation flow; {trials} networks in each search, which train for {steps} steps of 16 clips;
-seeds 0 to {last}. Populations are of {population}, tournaments of {sample}, the worst
-leaves. Fitness is the top-1 accuracy on {validation} validation clips. The paper has
-220 networks of 10,000 steps.
+representation flow; {trials} networks in each search, which train for {steps} steps of
+16 clips; seeds 0 to {last}. Populations are of {population}, tournaments of {sample},
+the worst leaves. Fitness is the top-1 accuracy on {validation} validation clips. The
+paper has 220 networks of 10,000 steps.
 """
 TAIL = """
 Shown is the mean of the three best networks of the pool, mean and 95 % interval
