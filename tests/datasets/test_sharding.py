@@ -84,7 +84,7 @@ def test_goes_on_where_it_stopped(root, tmp_path, monkeypatch):
     def dies(path, stored):
         if len(kept) == 2:
             next(iter(stored))
-            (out / f".{path.name}.part").write_bytes(b"half")
+            (out / ".other.tfrecord.part").write_bytes(b"half")
             raise KeyboardInterrupt
         original(path, stored)
         kept.append(path)
@@ -213,11 +213,11 @@ def test_training_videos_are_shuffled_the_same_each_time(root):
 
 
 def test_reads_no_more_than_a_few_videos_ahead():
-    begun = []
-    results = sharding.ahead(begun.append, range(100), workers=2)
-    for _ in range(3):
-        next(results)
-    assert len(begun) <= 8
+    taken = []
+    items = (taken.append(number) or number for number in range(100))
+    results = sharding.ahead(str, items, workers=2)
+    assert [next(results) for _ in range(3)] == ["0", "1", "2"]
+    assert len(taken) <= 8
     results.close()
 
 

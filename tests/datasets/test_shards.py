@@ -122,6 +122,8 @@ def test_parts_of_videos(tmp_path, form):
     with shards._open("a.mp4", 1.0, 1.5) as video:
         assert len(video.times) == 10
         assert number(video.frames([3])[0]) == 23
+    with shards._open("a.mp4") as video:  # Frames are stored where there are clips.
+        assert len(video.times) == (20 if form.frames else 40)
     with pytest.raises(BrokenVideoError, match="no frames after 9"):
         shards._open("a.mp4", 9.0)
 

@@ -420,6 +420,8 @@ BATCHES = {
     "inception": 144,
     "assemblenet": 512,
     "resnet2plus1d": 64,
+    "pseudo3d": 72,
+    "pvnas": 256,
 }
 
 

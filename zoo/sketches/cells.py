@@ -34,7 +34,7 @@ NOTE = (
     "Each kind of cell is drawn once, below the kind that comes before it; input 0 is "
     "the output of the cell before the last."
 )
-SUM = Cell("sum", "Sum", "sum")
+SUM = Cell("sum", "Sum of the edges", "sum")
 SIZES = {"rows": "{0}x1", "columns": "1x{0}"}
 
 
