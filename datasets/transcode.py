@@ -155,9 +155,8 @@ def _encode(path: str, pictures: Iterator, form: Form) -> bytes:
             context.gop_size = form.gop
         for time, frame in itertools.chain([first], pictures):
             frame.pts, frame.time_base = round(time * TICKS), tick
-            frame.pict_type = (
-                PictureType.NONE
-            )  # Else it keeps the key frames of the old file.
+            # Else it would keep the key frames of the old file.
+            frame.pict_type = PictureType.NONE
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.getvalue()
