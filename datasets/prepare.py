@@ -115,7 +115,8 @@ def shards(
     counts = [f"{split} {n['clips']}" for split, n in meta["splits"].items()]
     videos = sum(shard["videos"] for shard in meta["shards"])
     codec = f", encoded by {form.codec}" if form.codec else ""
-    print(f"{out}: {videos} videos in {len(meta['shards'])} shards{codec}")
+    count = len(meta["shards"])
+    print(f"{out}: {videos} videos in {count} shard{'s' * (count > 1)}{codec}")
     print(f"clips: {', '.join(counts)}; {len(meta['broken'])} broken videos left out")
 
 

@@ -33,6 +33,12 @@ def test_encodes_small_videos_of_short_jumps(tmp_path, codec, monkeypatch):
         assert video._order == sorted(video._order)  # So a jump reads no more.
 
 
+def test_key_frames_are_not_those_of_the_old_file(tmp_path):
+    path = write_video(tmp_path / "a.mp4", frames=20, gop=5)
+    with Video("a", content=video_bytes(path, Form(gop=8))) as video:
+        assert video._keys == [0, 8, 16]
+
+
 def test_pictures_are_never_enlarged_and_stay_even():
     assert Form(short_side=256).shape(240, 320) == (240, 320)
     assert Form(short_side=256).shape(1080, 1920) == (256, 456)
