@@ -121,6 +121,7 @@ def test_rare_classes_weigh_more():
     assert weighted == pytest.approx((0.25 * weights[0] + 0.75 * weights[1]) * plain)
 
 
+@pytest.mark.model
 def test_training_weighs_classes():
     network = tiny_network()
     recipe = training.Recipe(3, 4, 1e-6, 0, class_weights="balanced")
