@@ -111,6 +111,15 @@ class OneSplit:
             raise AttributeError(name)
         return getattr(self._source, name)
 
+    def shard(self, index: int, count: int) -> "OneSplit":
+        """One host's part of the clips, as of the source."""
+        return OneSplit(self._source.shard(index, count), self._split)
+
+    def halves(self, seed: int) -> tuple["OneSplit", ...]:
+        """Two sources, each with a half of the training videos."""
+        self._check("train")
+        return tuple(OneSplit(s, self._split) for s in self._source.halves(seed))
+
     def size(self, split: str) -> int:
         """Number of videos in a split."""
         check_split(split)

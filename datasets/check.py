@@ -191,6 +191,8 @@ def describe(name: str, report: Report) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Runs the job; its exit code is 1 if a video is broken or missing."""
     options = _parser().parse_args(arguments)
+    if options.show:  # First, as the rest may take hours.
+        _show(options)
     official = options.data_dir is not None or _is_name(options.data)
     valid = official or not options.missing_only
     order.check(valid, "missing_only", "of a data set by name", options.data)
@@ -201,8 +203,6 @@ def main(arguments: list[str] | None = None) -> int:
         reports = check_official(*where, missing_only=options.missing_only)
     else:
         reports = check(options.data)
-    if options.show:
-        _show(options)
     if options.csv:
         (write_problems if official else write_csv)(reports, options.csv)
     if options.exclude:

@@ -21,9 +21,9 @@ class HMDB51(VideoSource):
 
     A fold, which the papers call a split, has 70 training and 30 test videos of each
     class, and leaves the others out. There is no validation list: "validation" is
-    about a tenth of the training list, in which clips of one film are kept together.
-    Papers train on the whole list and score on the test one: so does `held_out=False`,
-    where "validation" is the test list. Choose no checkpoint by it.
+    about a tenth of the training list, in which clips of one film and class are kept
+    together. Papers train on the whole list and score on the test one: so does
+    `held_out=False`, where "validation" is the test list. Choose no checkpoint by it.
 
     Args:
         data_dir: Folder of the data set.

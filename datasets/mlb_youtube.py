@@ -36,8 +36,7 @@ class MLBYouTube(VideoSource):
             the pitch, of the clips that have one.
         negatives: Whether the 2,983 clips without any activity are taken too, from
             `mlb-youtube-negative.json`. They are in no official list: by a hash of
-            their ids 80 % go to the training list, 10 % of it to be held out, and 10 %
-            to the test list.
+            their ids 10 % go to the test list, the others to the training list.
         held_out: Whether validation is a tenth of the training list.
         exclude: File with paths to leave out, relative to `data_dir` or whole, one a
             line, as `python -m datasets.check` writes it.

@@ -76,6 +76,7 @@ class VideoSource(Shared):
 
     Attributes:
         inputs: What clips hold, by the names of a model's inputs.
+        root: Folder that the videos are in.
         partners: The class that each class is in a mirror.
         soft_labels: Whether training labels are shares of the classes, as clips are
             mixed: float32 (batch, classes) of either task.
@@ -109,7 +110,7 @@ class VideoSource(Shared):
         for name, given in (("sampling", sampling), ("evaluation", evaluation)):
             check(given in SAMPLINGS, name, f"one of {', '.join(SAMPLINGS)}", given)
         check(short in ("loop", "hold"), "short", "loop or hold", short)
-        self.classes = index.classes
+        self.classes, self.root = index.classes, index.root
         self.task = task
         partners = mirror.partners(index.classes)
         self.flip = None not in partners if flip is None else flip
@@ -216,7 +217,7 @@ class VideoSource(Shared):
         epoch, index = training_place(place, len(items), seed)
         rng, others = draws(seed, epoch, index), None
         view = self.augmentation.view(rng, self.resize, self.flip)
-        if self.sampling == "centre":
+        if self.sampling == "centre" and not clip_spec.segments:
             rng, view = None, dataclasses.replace(view, place=0.5)
         while True:
             clip = self._read(items[index], clip_spec, [[view]], self.sampling, rng)
@@ -242,8 +243,8 @@ class VideoSource(Shared):
         count, crops = views
         index, first = divmod(position, count)
         places, rng = (np.arange(first, first + count) % count + 0.5) / count, None
-        if count == 1 and self.evaluation == "dense":
-            rng = draws(seed, 0, index)
+        if count == 1 and self.evaluation == "dense" and not clip_spec.segments:
+            rng = draws(seed, 0, self.global_number(index))
             places = rng.uniform(size=1)
         scale = FIVE_CROPS_SCALE if crops == 5 else 1.0
         choices = [[View(p, y, x, scale) for y, x in CROPS[crops]] for p in places]

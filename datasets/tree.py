@@ -1,7 +1,7 @@
 """The folder of a downloaded data set: its annotation files, and which videos it has.
 
-Standard library only. Whatever is looked at is noted, so that an index that was read
-from it is known to be out of date as soon as any of that changes.
+Whatever is looked at is noted, so that an index that was read from it is known to be
+out of date as soon as any of that changes.
 """
 
 import csv

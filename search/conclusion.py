@@ -5,7 +5,7 @@ from pathlib import Path
 
 from search import progress
 from search.budget import UNITS, Budget, percent
-from search.history import Record, best
+from search.history import HISTORY, Record, best
 from search.oracle import EvolutionOracle
 from zoo.genotypes.base import Cost
 
@@ -44,9 +44,9 @@ def conclude(oracle: EvolutionOracle, folder: Path) -> Record:
         print(f"The search ended early: {oracle.stop_reason}")
     print(progress.summary(records))
     if not leaders:
-        print(f"All trials: {folder / 'history.csv'}", flush=True)
+        print(f"All trials: {folder / HISTORY}", flush=True)
         raise ValueError(_unmet(oracle.budget, records))
-    print(f"Best network: {folder / 'best.json'}  All trials: {folder / 'history.csv'}")
+    print(f"Best network: {folder / 'best.json'}  All trials: {folder / HISTORY}")
     if oracle.archive:
         names = ", ".join(oracle.archive.objectives)
         front = f"{len(oracle.archive.records)} networks in {folder / 'pareto.json'}"

@@ -166,7 +166,7 @@ class DifferentiableSearch:
         def cost(genotype):
             return genotype.cost(self.num_classes, spec.shape)
 
-        return Epochs(folder, self.space, cost, self.pick, columns)
+        return Epochs(folder, self.space, cost, self.pick, columns, self.warmup_epochs)
 
     def _course(self, network, pace, epochs, folder, proxy, task: str) -> Course:
         recipe = proxy.recipe

@@ -29,6 +29,7 @@ class Epochs:
         cost: Gives a network's cost on paper.
         pick: "best" or "last", which epoch's network is `best.json`.
         columns: Of metrics.csv, beside what is measured here.
+        warmup: Epochs that are not picked, as nothing chose their network.
     """
 
     def __init__(
@@ -38,13 +39,15 @@ class Epochs:
         cost: Callable,
         pick: str,
         columns: Sequence[str],
+        warmup: int = 0,
     ):
         self.folder, self.space, self.cost = folder, space, cost
         kinds = [f"_{kind}" for kind in space.kinds]
         parts = ["", *(kinds if len(kinds) > 1 else [])]
         measured = [f"{n}{k}" for n in ("parameter_free", "entropy") for k in parts]
         self.columns = ["epoch", *measured, "derived_parameter_free", *columns]
-        self.choose = best if pick == "best" else last
+        self.choose = self._fittest if pick == "best" else last
+        self.warmup = warmup
         self.records: list[Record] = []
 
     def open(self, epochs: int, step: int) -> None:
@@ -95,6 +98,11 @@ class Epochs:
         self.records.append(record)
         self.files.add(record)
         return record
+
+    def _fittest(self, records: Iterable[Record]) -> list[Record]:
+        records = list(records)
+        searched = [record for record in records if int(record.trial) > self.warmup]
+        return best(searched or records)
 
     @property
     def chosen(self) -> Record:

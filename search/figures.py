@@ -72,7 +72,8 @@ def epochs(story: Story) -> list[str]:
     rows, plots = story.epochs, []
     x = [row["epoch"] for row in rows]
     for title, words in GROUPS.items():
-        names = [n for n in rows[0] if re.match(words, n)] if rows else []
+        known = dict.fromkeys(name for row in rows for name in row)
+        names = [name for name in known if re.match(words, name)]
         colors = itertools.cycle(COLORS)
         lines = [
             _line(x, [row.get(name) for row in rows], name, color)

@@ -97,7 +97,8 @@ def _facts(told: Story) -> Iterable[tuple[str, str, str]]:
     """Term, value and remark of each fact at the top."""
     winner, ended = told.winner, len(told.records)
     if winner:
-        yield "best fitness", f"{winner.fitness:.4f}", f"trial {winner.trial}"
+        term = "fitness of best.json" if told.epochs else "best fitness"
+        yield term, f"{winner.fitness:.4f}", f"trial {winner.trial}"
         latency, size = (_plain(winner.details.get(name)) for name in COSTS[:2])
         yield "its parameters", size or "unknown", f"{latency or 'unknown'} ms"
     total = "" if told.total is None else f"of {told.total:,}"

@@ -70,8 +70,9 @@ class Story:
     def winner(self) -> Record | None:
         """The fittest trial, or the epoch that was picked."""
         picked = [r for r in self.records if r.genotype == self.picked]
-        if picked:
-            return picked[-1]
+        if picked:  # Of epochs with one network it may be the fittest, or the last.
+            fittest = next(iter(best(self.records)), None)
+            return fittest if fittest in picked else picked[-1]
         return next(iter(best(scored(self.records))), None)
 
     @property

@@ -1,4 +1,14 @@
-"""The job `python -m zoo.evaluate`: scores trained networks on a split of clips."""
+"""The job `python -m zoo.evaluate`: scores trained networks on a split of clips.
+
+It writes `evaluation.json` (the scores), `classes.csv` (accuracy or average precision
+of each class), `predictions.csv` (each video's label and probabilities),
+`predictions.npz` (the same, to be fused with others later), and for one label a clip
+`confusion.csv` and `confusion.png`; with several networks these are of their ensemble,
+`evaluation.json` has the scores of each, too, and `overlap.csv` tells for each pair how
+many clips both get wrong, and either: their quotient is the overlap of their errors. Of
+several labels a clip, one is got right where the class scored highest is among them,
+and a clip of no label does not count.
+"""
 
 if __name__ == "__main__":  # First, as the libraries below write on the screen.
     from zoo import launch
@@ -30,18 +40,10 @@ from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check
 from zoo.outputs import Saved, Views
 
-TITLES = {
-    "top1": "top-1",
-    "top5": "top-5",
-    "mean_class": "by class",
-    "map": "mAP",
-    "map_labelled": "labelled",
-}
-
 
 def evaluate(
     model: str | Sequence[str],
-    clips=None,
+    clips,
     split: str | None = None,
     batch_size: int = 8,
     limit: int | None = None,
@@ -54,15 +56,6 @@ def evaluate(
 ) -> dict[str, float]:
     """Scores a trained network, or several and their ensemble, on a split of clips.
 
-    Writes `evaluation.json` (the scores), `classes.csv` (accuracy or average precision
-    of each class), `predictions.csv` (each video's label and probabilities),
-    `predictions.npz` (the same, to be fused with others later), and for one label a
-    clip `confusion.csv` and `confusion.png`; with several networks these are of their
-    ensemble, `evaluation.json` has the scores of each, too, and `overlap.csv` tells for
-    each pair how many clips both get wrong, and either: their quotient is the overlap
-    of their errors. Of several labels a clip, one is got right where the class scored
-    highest is among them, and a clip of no label does not count.
-
     Each network reads the clips it was trained on. Where labels depend on the clip, all
     networks are held to those that any of their clips has. Folders that an evaluation
     wrote are fused without their networks and clips: two streams, of RGB and of flow,
@@ -72,7 +65,7 @@ def evaluate(
         model: Folder of a training run or of an ensemble, or several folders of runs,
             as a sequence or with commas between; or folders of evaluations of one
             split.
-        clips: A clip source; its classes must be among the network's. Left out for
+        clips: A clip source; its classes must be among the network's. None for
             folders of evaluations.
         split: "train", "validation" or "test"; None is "test" where it holds clips.
         batch_size: Clips at once.
@@ -118,10 +111,12 @@ def evaluate(
     files.write_json(folder / "evaluation.json", {"split": split, **scores, **others})
     tables.write_classes(folder, run, labels, logits)
     tables.write_predictions(folder, run, keys, labels, logits)
-    outputs.Saved(run.classes, run.task, split, keys, labels, logits).save(folder)
+    outputs.Saved(
+        run.classes, run.task, split, _relative(keys, clips), labels, logits
+    ).save(folder)
     if run.task == "single":
         tables.write_confusion(folder, run, labels, logits)
-    _show(folder, split, scores, others)
+    tables.show(folder, split, scores, others)
     any_right = {"any_right": others["any_right"]} if others else {}
     return {**scores, **any_right}
 
@@ -160,7 +155,7 @@ def _load(
 def _saved(runs: list[Saved], names, clips, split: str | None) -> tuple:
     """The split of saved evaluations, and what each says."""
     check(len(runs) > 1, "model", "two evaluations or more, to be fused", names)
-    check(clips is None, "clips", "left out for folders of evaluations", clips)
+    check(clips is None, "clips", "None for folders of evaluations", clips)
     splits = sorted({run.split for run in runs})
     check(len(splits) == 1, "model", "evaluations of the same split", splits)
     rule = f"that of the evaluations, {splits[0]!r}"
@@ -178,6 +173,12 @@ def _seen(runs: list, run, clips, split, batch_size, limit, views: Views) -> tup
     parts = _read(runs, clips, split, batch_size, limit, views)
     count = len(run.classes)
     return split, [(k, _renumbered(y, order, count), x) for k, y, x in parts]
+
+
+def _relative(keys: list[str], clips) -> list[str]:
+    """Keys of videos as on any machine: without the folder that the data is in."""
+    root = getattr(clips, "root", None)
+    return [key.removeprefix(f"{root}/") for key in keys] if root else keys
 
 
 def _class_numbers(run: inference.Run | Ensemble, clips) -> np.ndarray:
@@ -260,34 +261,3 @@ def _compare(
         },
         "overlap": pairs,
     }
-
-
-def _show(folder: pathlib.Path, split: str, scores: dict, others: dict) -> None:
-    print(f"{scores['clips']} clips of {split}")
-    names = [name for name in TITLES if name in scores]
-    if others:
-        _show_members(names, scores, others)
-    else:
-        for name in names:
-            print(f"  {TITLES[name]:<9}{100 * scores[name]:6.2f} %")
-        print(f"  {'loss':<9}{scores['loss']:6.3f}")
-    print(f"More in {folder}", flush=True)
-
-
-def _show_members(names: list[str], scores: dict, others: dict) -> None:
-    rows = [*others["models"].items(), ("ensemble", scores)]
-    width = max(len(model) for model, _ in rows)
-    print(
-        "  " + " " * width + "".join(f"{TITLES[n]:>10}" for n in names) + "      loss"
-    )
-    for model, row in rows:
-        cells = "".join(f"{100 * row[name]:>8.2f} %" for name in names)
-        print(f"  {model:<{width}}{cells}{row['loss']:>10.3f}")
-    print(f"At least one is right on {100 * others['any_right']:.2f} %")
-    for pair in others["overlap"]:
-        both, either = pair["both_wrong"], pair["either_wrong"]
-        share = f"{100 * both / either:.1f} %" if either else "none"
-        print(
-            f"Errors of {pair['first']} and {pair['second']} overlap by {share}: "
-            f"both are wrong on {both} of the {either} clips that either is wrong on"
-        )

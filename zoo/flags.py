@@ -19,7 +19,8 @@ HELP = {
     "workdir": "folder of the run; the same command goes on where it was interrupted",
     "data": "clips: a folder of class folders, a table.csv, moving_shapes, the folder "
     "of a run,\nor NAME:FOLDER, such as kinetics400:/data/k400, of a data set in its "
-    "official files,\nor shards:FOLDER, which datasets.prepare has written\n"
+    "official files,\nor shards:FOLDER, which datasets.prepare has written, or "
+    "tfds:FOLDER\n"
     "(default: the clips of the run that --model is from)",
     "model": "a model's name, or a genotype's file such as best.json",
     "steps": "training steps; the warm-up keeps its share",

@@ -61,7 +61,7 @@ def run(
         return None
     _check_early(job, values)
     body = configure(job, values, list(options))
-    _check_complete(job)
+    _check_complete(job, values)
     workdir = _bound(f"{job}.workdir")
     guest = _bound(f"{job}.role") == "worker" or _bound(f"{job}.audit")
     if guest or record.RECORDED in os.environ:
@@ -97,6 +97,8 @@ def configure(job: str, values: FlagValues, options: list[str]) -> Callable:
         data = given(values, "data")
         if data is None and _bound(f"{job}.clips") is None:
             data = _lender(values)
+            if data is None and record.are_evaluations(given(values, "model")):
+                gin.parse_config([REGISTER, f"import {module}", f"{job}.clips = None"])
         if data is not None:
             _bind_clips(job, data)
         for binding in values.gin_bindings:
@@ -165,13 +167,15 @@ def _check_early(job: str, values: FlagValues) -> None:
             or re.search(rf"\.{way}\s*=", text)
             for way in _ways(job, name)
         )
-        lent = name == "clips" and _lender(values)
+        lent = name == "clips" and _needs_no_data(values)
         if not told and not lent:
             _refuse_without(job, name)
 
 
-def _check_complete(job: str) -> None:
+def _check_complete(job: str, values: FlagValues) -> None:
     for name in _required(job):
+        if name == "clips" and _needs_no_data(values):
+            continue
         if all(_bound(f"{job}.{way}") is None for way in _ways(job, name)):
             _refuse_without(job, name)
 
@@ -226,7 +230,7 @@ def _bind_steps(steps: int) -> None:
 
 
 def _bind_clips(job: str, data: str) -> None:
-    if _is_run(data):
+    if record.is_run(data):
         lines, value = record.clips_of(data)
         module = job.rpartition(".")[0]
         gin.parse_config(
@@ -245,21 +249,17 @@ def _refer(job: str, argument: str, target: str) -> None:
     gin.parse_config([REGISTER, *imports, f"{job}.{argument} = @{target}()"])
 
 
-def _is_run(folder: str | os.PathLike) -> bool:
-    return pathlib.Path(folder, record.CONFIG).is_file()
+def _needs_no_data(values: FlagValues) -> bool:
+    """Whether clips need not be given: a run has some, or evaluations need none."""
+    return bool(_lender(values)) or record.are_evaluations(given(values, "model"))
 
 
 def _lender(values: FlagValues) -> str | None:
     """The folder of the run whose clips are taken where none are given."""
-    return _run_of(given(values, "model")) or _run_of(given(values, "search"))
-
-
-def _run_of(model: str | None) -> str | None:
-    """The folder of a run that a model is from, or is; of several models, the first."""
-    names = [model, *model.split(",")] if model else []
-    paths = [pathlib.Path(name) for name in names]
-    folders = [folder for path in paths for folder in (path, path.parent)]
-    return next((str(folder) for folder in folders if _is_run(folder)), None)
+    model = given(values, "model")
+    if record.are_evaluations(model):
+        return None
+    return record.run_of(model) or record.run_of(given(values, "search"))
 
 
 def _import_of(name: str) -> list[str]:

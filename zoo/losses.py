@@ -53,10 +53,14 @@ def class_weights(clips) -> np.ndarray:
         clips: A clip source of single labels, with `labels`.
 
     Returns:
-        float32 (classes,): of a class with a share s of the clips 1 / (s classes).
+        float32 (classes,): of a class with a share s of the clips 1 / (s classes),
+        where only classes with clips count.
     """
     check(clips.task == "single", "class_weights", "None of several labels", "balanced")
     rule = "None, as these clips have no `labels`"
     check(hasattr(clips, "labels"), "class_weights", rule, "balanced")
     counts = np.bincount(clips.labels("train"), minlength=len(clips.classes))
-    return (counts.sum() / (len(counts) * np.maximum(counts, 1))).astype("float32")
+    if getattr(clips, "flip", False):  # Half of the clips have their partner's label.
+        counts = (counts + counts[list(clips.partners)]) / 2
+    classes = np.count_nonzero(counts)
+    return (counts.sum() / (classes * np.maximum(counts, 1))).astype("float32")

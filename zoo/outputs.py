@@ -14,11 +14,11 @@ import numpy as np
 
 from zoo import files, metrics, monitor
 from zoo.genotypes.base import check, check_whole
+from zoo.record import PREDICTIONS
 
 PATIENCE = 5.0  # Seconds before a progress is shown.
 CROPS = (1, 3, 5)
 JOINS = ("mean", "max")
-FILE = "predictions.npz"
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class Views:
         """
         if self.count == 1:
             return logits[:, 0]
-        if self.join == "max":  # A maximum of softmax outputs has another sum than 1.
-            together = metrics.probabilities(task, logits).max(axis=1)
-        else:
-            together = metrics.probabilities(task, logits).mean(axis=1)
+        if self.join == "max" and task == "multi":
+            return logits.max(axis=1)  # As of probabilities, and not rounded to 1.
+        parts = metrics.probabilities(task, logits).astype("float64")
+        together = parts.max(axis=1) if self.join == "max" else parts.mean(axis=1)
         return metrics.logits_of(task, together).astype("float32")
 
 
@@ -94,6 +94,8 @@ def predictions(
     size = clips.size(split)
     check(size > 0, "split", "one that holds clips", f"{split!r}, which is empty")
     count = math.ceil(min(size, limit or size) * views.count / batch_size)
+    mixed = split == "train" and getattr(clips, "soft_labels", False)
+    check(not mixed, "split", "one whose clips are not mixed", split)
     unit = f"{split} batch"
     line = monitor.ProgressLine(count, batch_size, 0, verbose, unit, PATIENCE)
     keys, labels, logits = [], [], []
@@ -215,13 +217,13 @@ class Saved:
         about = {"classes": list(self.classes), "task": self.task, "split": self.split}
         arrays = {"labels": self.labels, "logits": self.logits.astype("float32")}
         texts = {"about": json.dumps(about), "keys": np.array(self.keys, dtype=str)}
-        with files.replacing(pathlib.Path(folder, FILE)) as temporary:
+        with files.replacing(pathlib.Path(folder, PREDICTIONS)) as temporary:
             np.savez_compressed(temporary, **texts, **arrays)
 
 
 def is_saved(folder: str | os.PathLike) -> bool:
     """Whether a folder is an evaluation's."""
-    return pathlib.Path(folder, FILE).is_file()
+    return pathlib.Path(folder, PREDICTIONS).is_file()
 
 
 def load(folder: str | os.PathLike) -> Saved:
@@ -230,7 +232,7 @@ def load(folder: str | os.PathLike) -> Saved:
     Raises:
         ValueError: It is not what `Saved.save` writes.
     """
-    path = pathlib.Path(folder, FILE)
+    path = pathlib.Path(folder, PREDICTIONS)
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))

@@ -7,6 +7,7 @@ import re
 from zoo.files import write_text
 
 CONFIG, OPERATIVE, METRICS = "config.gin", "operative.gin", "metrics.csv"
+PREDICTIONS = "predictions.npz"  # Of an evaluation.
 # In the environment of a process whose run another process has recorded.
 RECORDED = "ZOO_RUN_IS_RECORDED"
 # A run may go on with other values of these.
@@ -110,3 +111,23 @@ def _refuse_another(folder: pathlib.Path, new: dict[str, str]) -> None:
                 "`workdir` must be new, or of the same run. "
                 f"Got: {str(folder)!r}, a run with {name} {then}, now {now}"
             )
+
+
+def is_run(folder: str | os.PathLike) -> bool:
+    """Whether a folder has the record of a run."""
+    return pathlib.Path(folder, CONFIG).is_file()
+
+
+def run_of(model: str | None) -> str | None:
+    """The folder of a run that a model is from, or is; of several models, the first."""
+    names = [model, *model.split(",")] if model else []
+    paths = [pathlib.Path(name) for name in names]
+    folders = [folder for path in paths for folder in (path, path.parent)]
+    return next((str(folder) for folder in folders if is_run(folder)), None)
+
+
+def are_evaluations(model: str | None) -> bool:
+    """Whether all folders of a model are those that an evaluation wrote."""
+    names = [model] if model and os.path.isdir(model) else (model or "").split(",")
+    files = [pathlib.Path(name.strip(), PREDICTIONS) for name in names]
+    return bool(model) and all(file.is_file() for file in files)

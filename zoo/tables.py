@@ -1,4 +1,4 @@
-"""The tables and the picture that an evaluation leaves."""
+"""What an evaluation shows, and the tables and the picture that it leaves."""
 
 import csv
 import pathlib
@@ -6,6 +6,14 @@ import pathlib
 import numpy as np
 
 from zoo import files, metrics
+
+TITLES = {
+    "top1": "top-1",
+    "top5": "top-5",
+    "mean_class": "by class",
+    "map": "mAP",
+    "map_labelled": "labelled",
+}
 
 
 def write_overlap(folder: pathlib.Path, pairs: list[dict]) -> None:
@@ -83,3 +91,35 @@ def _draw_confusion(path: pathlib.Path, classes, counts: np.ndarray) -> None:
             axes.text(column, row, number, ha="center", va="center", color=color)
     with files.replacing(path) as temporary:
         figure.savefig(temporary, dpi=100)
+
+
+def show(folder: pathlib.Path, split: str, scores: dict, others: dict) -> None:
+    """Prints the scores, and of an ensemble those of its members."""
+    print(f"{scores['clips']} clips of {split}")
+    names = [name for name in TITLES if name in scores]
+    if others:
+        _show_members(names, scores, others)
+    else:
+        for name in names:
+            print(f"  {TITLES[name]:<9}{100 * scores[name]:6.2f} %")
+        print(f"  {'loss':<9}{scores['loss']:6.3f}")
+    print(f"More in {folder}", flush=True)
+
+
+def _show_members(names: list[str], scores: dict, others: dict) -> None:
+    rows = [*others["models"].items(), ("ensemble", scores)]
+    width = max(len(model) for model, _ in rows)
+    print(
+        "  " + " " * width + "".join(f"{TITLES[n]:>10}" for n in names) + "      loss"
+    )
+    for model, row in rows:
+        cells = "".join(f"{100 * row[name]:>8.2f} %" for name in names)
+        print(f"  {model:<{width}}{cells}{row['loss']:>10.3f}")
+    print(f"At least one is right on {100 * others['any_right']:.2f} %")
+    for pair in others["overlap"]:
+        both, either = pair["both_wrong"], pair["either_wrong"]
+        share = f"{100 * both / either:.1f} %" if either else "none"
+        print(
+            f"Errors of {pair['first']} and {pair['second']} overlap by {share}: "
+            f"both are wrong on {both} of the {either} clips that either is wrong on"
+        )

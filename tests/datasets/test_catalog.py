@@ -31,6 +31,7 @@ def test_names():
         "ucf101",
     ]
     assert flags.OFFICIAL == catalog.OFFICIAL
+    assert flags.NAMED.items() <= catalog.SOURCES.items()
 
 
 @pytest.mark.parametrize("name", catalog.OFFICIAL)
@@ -127,3 +128,14 @@ def test_importing_the_package_imports_nothing_heavy():
     script = "import sys, datasets; print({'numpy', 'av', 'keras'} & {*sys.modules})"
     shown = subprocess.check_output([sys.executable, "-c", script], text=True)
     assert shown.strip() == "set()"
+
+
+def test_parts_of_one_split_have_no_others():
+    source = catalog.load("moving_shapes", split="test", videos_per_class=4)
+    part = source.shard(0, 2)
+    assert (part.size("train"), part.size("test")) == (0, source.size("test") // 2)
+    train = catalog.load("moving_shapes", split="train", videos_per_class=4)
+    for half in train.halves(0):
+        assert (half.size("train"), half.size("test")) == (train.size("train") // 2, 0)
+    with pytest.raises(ValueError, match="`split` must be test, as loaded"):
+        source.halves(0)

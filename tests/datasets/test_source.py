@@ -8,7 +8,6 @@ from datasets.augment import Augmentation
 from datasets.folder import VideoFolder
 from datasets.health import Health
 from datasets.items import Index, Item
-from datasets.mirror import has_direction
 from datasets.source import Batches
 from datasets.table import VideoTable
 from zoo.genotypes.base import ClipSpec
@@ -133,22 +132,6 @@ def test_mirrors_unless_a_class_names_a_direction(root, tmp_path):
         write_video(tmp_path / name / "1.mp4", frames=1)
     assert not VideoFolder(tmp_path).flip
     assert VideoFolder(tmp_path, flip=True).flip
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("move_left", True),
-        ("TurnRight", True),
-        ("turn anticlockwise", True),
-        ("Pulling something from left to right", True),
-        ("moving rightwards", True),
-        ("bright_lights", False),
-        ("cleft", False),
-    ],
-)
-def test_finds_directions_in_names(name, expected):
-    assert has_direction(name) is expected
 
 
 def test_labels_of_a_table_are_many_hot(root, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from search import journal
-from zoo import genotypes
+from zoo import flags, genotypes, launch
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "gin" / "search").glob("*.gin"))
@@ -53,6 +53,17 @@ SEARCHED = [
     for name in NAMES
     if name not in OTHERS
 ]
+
+
+@pytest.mark.parametrize("smoke", [[], ["--smoke"]])
+@pytest.mark.parametrize("name", ["pseudo3d", "pseudo3d_thin", "pvnas", "pvnas_thin"])
+def test_settings_of_a_differentiable_search_agree(name, smoke, tmp_path):
+    argv = [f"--gin_file=search/{name}.gin", f"--workdir={tmp_path}", *smoke]
+    job, options = "search.run.search", {}
+    values = flags.parse_flags(job, argv, options, "")
+    launch.configure(job, values, [])
+    method = launch.gin.get_configurable("search.differentiable.DifferentiableSearch")
+    assert method(num_classes=3).epochs >= 2
 
 
 @pytest.mark.model

@@ -165,6 +165,12 @@ def test_weights_warm_up_before_the_architecture_moves(tmp_path, instant, monkey
     assert [bool(loss) for loss in losses] == [False, True, True]
 
 
+def test_no_epoch_of_the_warm_up_is_picked(tmp_path, instant):
+    record = search(tmp_path, warmup_epochs=2, pick="best")  # The second is the best.
+    assert (record.trial, record.fitness) == ("0003", 0.7)
+    assert (tmp_path / "best.json").read_text() == record.genotype + "\n"
+
+
 class Killed(ArrayClips):
     """Is cut off before the seventh step."""
 

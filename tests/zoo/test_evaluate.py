@@ -254,11 +254,11 @@ def test_saved_evaluations_are_fused_without_networks(runs):
         evaluate.evaluate(name, ArrayClips())
     runs.clear()
     folders = "rgb/evaluation-test,flow/evaluation-test"
-    later = evaluate.evaluate(folders, out="both", weights=(1, 1))
+    later = evaluate.evaluate(folders, None, out="both", weights=(1, 1))
     assert later == pytest.approx(together, rel=1e-6)
     assert table("both", "overlap")[1] == [*folders.split(","), "1", "4", "0.2500"]
     # And what was fused may be fused again.
-    again = evaluate.evaluate("both,rgb/evaluation-test", weights=(1, 0))
+    again = evaluate.evaluate("both,rgb/evaluation-test", None, weights=(1, 0))
     assert again["loss"] == pytest.approx(together["loss"], rel=1e-5)
 
 
@@ -301,7 +301,7 @@ def test_evaluations_that_can_not_be_fused_are_refused(model, options, reason, r
     evaluate.evaluate("rgb", ArrayClips(), out="x")
     evaluate.evaluate("rgb", ArrayClips(), "validation", out="v")
     with pytest.raises(ValueError, match=reason):
-        evaluate.evaluate(model, **options)
+        evaluate.evaluate(model, None, **options)
 
 
 @pytest.mark.parametrize(
@@ -320,6 +320,19 @@ def test_models_that_do_not_fit_are_refused(model, options, reason, runs):
     runs["other"] = says([0, 0, 0], classes=("dark", "grey", "red"))
     with pytest.raises(ValueError, match=reason):
         evaluate.evaluate(model, ArrayClips(), **options)
+
+
+def test_the_command_fuses_evaluations_without_clips(runs, capsys):
+    for name, bias in (("rgb", [0.0, 2, 1]), ("flow", [3.0, 0, 0])):
+        runs[name] = says(bias)
+        evaluate.evaluate(name, ArrayClips())
+        pathlib.Path(name, "config.gin").write_text("")  # Of the run: lends nothing.
+    folders = "rgb/evaluation-test,flow/evaluation-test"
+    scores = launch.run("zoo.evaluate.evaluate", [f"--model={folders}"])
+    assert scores["top1"] == 0.5
+    pathlib.Path("plain").mkdir()
+    with pytest.raises(ValueError, match="`clips` must be given: --data"):
+        launch.run("zoo.evaluate.evaluate", ["--model=plain"])
 
 
 @pytest.mark.parametrize("model", ["{0}/no,{0}/b", "{0}/b", "{0}/b/member0"])

@@ -106,7 +106,8 @@ class Unbalanced(ArrayClips):
 
 def test_rare_classes_weigh_more():
     weights = losses.class_weights(Unbalanced())
-    np.testing.assert_allclose(weights[:2], [12 / 27, 12 / 9], rtol=1e-6)
+    # Of the third class there are no clips.
+    np.testing.assert_allclose(weights[:2], [12 / 18, 12 / 6], rtol=1e-6)
     # In mean over the training clips those of a class with clips sum to as much.
     assert 9 * weights[0] == pytest.approx(3 * weights[1])
     plain = [
@@ -119,6 +120,12 @@ def test_rare_classes_weigh_more():
     plain = float(losses.cross_entropy("single", mixed, LOGITS[:1]))
     weighted = float(losses.cross_entropy("single", mixed, LOGITS[:1], weights=weights))
     assert weighted == pytest.approx((0.25 * weights[0] + 0.75 * weights[1]) * plain)
+
+
+def test_mirrored_clips_count_for_their_partners():
+    clips = Unbalanced()
+    clips.flip, clips.partners = True, (1, 0, 2)
+    np.testing.assert_allclose(losses.class_weights(clips)[:2], 1, rtol=1e-6)
 
 
 @pytest.mark.model

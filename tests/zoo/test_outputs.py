@@ -4,6 +4,7 @@ from clip_sources import TINY, ArrayClips, tiny_network
 
 from zoo import inference, metrics, outputs
 from zoo.outputs import Saved, Views
+from zoo.record import PREDICTIONS
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +162,14 @@ def test_a_broken_file_is_refused(cut, tmp_path):
     Saved(("a", "b"), "single", "test", ["x"], np.array([0]), np.eye(2)[:1]).save(
         tmp_path
     )
-    path = tmp_path / outputs.FILE
+    path = tmp_path / PREDICTIONS
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(ValueError, match=r"must be written by zoo.evaluate\. Got: "):
         outputs.load(tmp_path)
+
+
+def test_mixed_clips_are_not_scored():
+    clips = ArrayClips()
+    clips.soft_labels = True
+    with pytest.raises(ValueError, match="`split` must be one whose clips are not mix"):
+        outputs.predictions(brightness, clips, TINY, "train", 4)

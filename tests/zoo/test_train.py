@@ -237,7 +237,7 @@ def test_search_flags_bind_the_job(search, tmp_path):
     values = flags.parse_flags(job, argv, options, "")
     launch._check_early(job, values)
     body = launch.configure(job, values, list(options))
-    launch._check_complete(job)
+    launch._check_complete(job, values)
     query = launch.gin.query_parameter
     assert (query(f"{job}.search"), query(f"{job}.top_k")) == (search, 2)
     assert "MovingShapes" in str(query(f"{job}.clips"))

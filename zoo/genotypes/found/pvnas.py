@@ -4,8 +4,8 @@ The cells of https://arxiv.org/abs/2011.00826 are in a picture alone. These are 
 `python -m search.run --gin_file=search/pvnas_thin.gin --data=moving_shapes`, seed 0, on
 TensorFlow, in 15 CPU minutes at commit 9ce2e26: four cells of 4 channels on 8 frames of
 32x32 pixels, whose supernet ends at a top-1 of 0.704 on validation clips of twelve
-actions. docs/results/cells_pvnas.md compares them with random cells. Nothing says that
-they are good on real videos. The layouts of L and M are the paper's.
+actions. They were not compared with random cells, and nothing says that they are good
+on real videos. The layouts of L and M are the paper's.
 """
 
 from zoo.genotypes.cells import Cell
