@@ -116,6 +116,7 @@ def test_representation_flow_equals_the_release():
     np.testing.assert_allclose(flow[0, 0, 8, :2], row, atol=1e-6)
 
 
+@pytest.mark.model
 def test_representation_flow_of_a_clip_depends_on_its_batch_if_told():
     pair = smooth_clip((2, 3, 16, 16, 3))
     brighter = np.concatenate([pair[:1], 5 * pair[1:]])
