@@ -15,7 +15,7 @@ from search_training import ACTIONS, clips
 from search.selection import Annealed, Constant
 from search.spaces.evanet import EvaNetSpace
 
-POPULATION, SAMPLE = 6, 3
+POPULATION, SAMPLE = 4, 2
 FEWER = Annealed(start=3, interval=4)
 METHODS = {
     "random": None,
