@@ -52,7 +52,7 @@ Populations are of {population}, tournaments of {sample}, the worst leaves; the 
 
 SHAPE = (6, 4.0, 32, 32)  # Frames, frames per second, pixels.
 THIN = {"depth": 26, "width": 1 / 16, "dilations": (1, 2, 4), "stems": (2,)}
-FEW, OF = 6, 3
+FEW, OF = 4, 2
 BATCH, RATE = 16, 0.05
 TRAINED = """\
 {actions} actions of the embedded data set, clips of 6 frames of 32x32 pixels, four a
