@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 
 import av
@@ -18,23 +19,26 @@ class ShardFile:
 
     Args:
         path: Of the file.
+        video: That is read from it, to name it.
 
     Raises:
-        ValueError: It is not there, or ends before what is read.
+        ValueError: It is not there, or ends before what is read, or has changed.
     """
 
-    def __init__(self, path: str):
-        self._path = path
+    def __init__(self, path: str, video: str = ""):
+        self._path, self._video = path, video
         try:
             self._file = os.open(path, os.O_RDONLY)
         except OSError as error:
             self._refuse(error.strerror)
 
-    def read(self, offset: int, length: int) -> bytes:
-        """Reads bytes; several threads may."""
+    def read(self, offset: int, length: int, checksum: int | None = None) -> bytes:
+        """Reads bytes, whose CRC-32 must be the given one; several threads may."""
         data = os.pread(self._file, length, offset)
         if len(data) < length:
             self._refuse(f"its end at byte {os.fstat(self._file).st_size}")
+        if checksum not in (None, zlib.crc32(data)):
+            self._refuse(f"other bytes of {self._video}, by their checksum")
         return data
 
     def close(self) -> None:
@@ -56,8 +60,8 @@ class Pictures:
     def __init__(self, files: Sequence[bytes]):
         self._files = files
 
-    def read(self, number: int, length: int) -> bytes:
-        """The file of a number."""
+    def read(self, number: int, length: int, checksum: int | None = None) -> bytes:
+        """The file of a number; no checksum is looked at."""
         return self._files[number]
 
     def close(self) -> None:
@@ -71,7 +75,8 @@ class StoredFrames:
         path: Of the video, to name it.
         file: What they are read from, which is closed with the video.
         times: Seconds of each frame, from the video's first one.
-        places: Where in the file the JPEG of each frame is, and its bytes.
+        places: Where in the file the picture of each frame is, its bytes, and their
+            checksum where there is one.
         start: Seconds after the video's first frame.
         end: Seconds; None is the end of the video.
 
@@ -85,7 +90,7 @@ class StoredFrames:
         path: str,
         file: ShardFile | Pictures,
         times: Sequence[float],
-        places: Sequence[tuple[int, int]],
+        places: Sequence[tuple[int, ...]],
         start: float = 0.0,
         end: float | None = None,
     ):
@@ -109,6 +114,7 @@ class StoredFrames:
         file: ShardFile,
         offset: int,
         length: int,
+        checksum: int,
         start: float = 0.0,
         end: float | None = None,
     ) -> "StoredFrames":
@@ -119,13 +125,15 @@ class StoredFrames:
             file: The shard.
             offset: Where the record begins in it.
             length: Bytes of the record before its pictures.
+            checksum: Of these.
             start: As in the class.
             end: As in the class.
         """
-        head = tfrecord.decode(file.read(offset, length))
+        head = tfrecord.decode(file.read(offset, length, checksum))
         sizes, first = head["sizes"], offset + length
         ends = itertools.accumulate(map(tfrecord.field_size, sizes))
-        places = [(first + e - s, s) for e, s in zip(ends, sizes, strict=True)]
+        rows = zip(ends, sizes, head["checksums"], strict=True)
+        places = [(first + end - size, size, crc) for end, size, crc in rows]
         return cls(path, file, head["times"], places, start, end)
 
     @property
@@ -156,5 +164,5 @@ class StoredFrames:
         return map(self._picture, range(len(self.times)))
 
     def _picture(self, number: int) -> av.VideoFrame:
-        place, size = self._places[number]
-        return self._context.decode(av.Packet(self._file.read(place, size)))[0]
+        data = self._file.read(*self._places[number])
+        return self._context.decode(av.Packet(data))[0]

@@ -8,13 +8,15 @@ Each video is a record, with all clips that are of it:
     labels        of all clips, one after the other; label_counts says how many each has
     video         the file; or in the form of frames
     times         seconds of each frame
-    frames        its JPEG file; sizes are their bytes, shape is height and width
+    frames        its JPEG file; sizes are their bytes, checksums their CRC-32, shape is
+                  height and width
 """
 
 import dataclasses
 import hashlib
 import json
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +103,7 @@ def store(record: Record, form: Form) -> tuple[bytes, int, int]:
         return example, len(example) - len(content), len(content)
     times, files, shape = jpegs(record.path, form, *record.part)
     sizes = [len(file) for file in files]
-    features |= {"times": times, "shape": shape, "sizes": sizes, "frames": files}
+    features |= {"times": times, "shape": shape, "sizes": sizes}
+    features |= {"checksums": [*map(zlib.crc32, files)], "frames": files}
     example = tfrecord.encode(features)
     return example, 0, len(example) - sum(map(tfrecord.field_size, sizes))

@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -200,7 +201,9 @@ def _write_shard(path: Path, stored: Iterable[tuple]) -> None:
                     continue
                 example, offset, length = content
                 start = tfrecord.write_record(file, example)
-                rows.append((record.key, start + offset, length, record.clips))
+                checksum = zlib.crc32(memoryview(example)[offset : offset + length])
+                place = start + offset, length, checksum
+                rows.append((record.key, *place, record.clips))
             file.flush()
             os.fsync(file.fileno())  # Some disks say only now that they are full.
         head = {"videos": len(rows), "broken": broken}
@@ -247,7 +250,7 @@ def _meta(
         broken += head["broken"]
         size = (out / shard).stat().st_size
         files.append({"name": shard, "videos": head["videos"], "bytes": size})
-        for _, _, _, items in rows:
+        for *_, items in rows:
             splits = [item[0] for item in items]
             clips.update(splits)
             videos.update(set(splits))

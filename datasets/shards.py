@@ -14,7 +14,7 @@ from datasets.listing import without_collector
 from datasets.order import SPLITS
 from datasets.source import VideoSource
 
-FORMAT = 1
+FORMAT = 2
 META, PLAN, INDEX = "meta.json", "plan.json", ".index"
 COMMAND = "`python -m datasets.prepare`"
 
@@ -48,12 +48,12 @@ class VideoShards(VideoSource):
     def _open(
         self, path: str, start: float = 0.0, end: float | None = None
     ) -> Video | StoredFrames:
-        shard, offset, length = self._places[path]
-        file = ShardFile(shard)
+        shard, *place = self._places[path]
+        file = ShardFile(shard, path)
         if self._frames:
-            return StoredFrames.of_record(path, file, offset, length, start, end)
+            return StoredFrames.of_record(path, file, *place, start, end)
         try:
-            content = file.read(offset, length)
+            content = file.read(*place)
         finally:
             file.close()
         return Video(path, start, end, content)
@@ -93,9 +93,10 @@ def read_index(path: Path) -> tuple[dict, list]:
     """The index of a shard.
 
     Returns:
-        Its head; and of each video the key, where it begins and how many bytes it has
-        (in the form of frames, those before its pictures), and the clips of it: each a
-        split, its number in that, labels, and of a part its start and end.
+        Its head; and of each video the key, where it begins, how many bytes it has (in
+        the form of frames, those before its pictures) and their checksum, and the clips
+        of it: each a split, its number in that, labels, and of a part its start and
+        end.
     """
     try:
         head, _, body = path.read_text(encoding="ascii").partition("\n")
@@ -111,17 +112,17 @@ def read_index(path: Path) -> tuple[dict, list]:
 
 def _read(
     data_dir: str, meta: dict, excluded: set[str]
-) -> tuple[dict[str, list[Item]], dict[str, tuple[str, int, int]]]:
-    """The items by split, and where each video is: shard, offset, length."""
+) -> tuple[dict[str, list[Item]], dict[str, tuple[str, int, int, int]]]:
+    """The items by split, and each video's shard, offset, length and checksum."""
     numbered, places = {split: [] for split in SPLITS}, {}
     for shard in meta["shards"]:
         path = Path(data_dir, shard["name"])
         name = str(path)
         _, rows = read_index(Path(name + INDEX))
-        for key, offset, length, clips in rows:
+        for key, *place, clips in rows:
             if key in excluded:
                 continue
-            places[key] = name, offset, length
+            places[key] = name, *place
             for split, number, labels, *seconds in clips:
                 numbered[split].append((number, Item(key, tuple(labels), *seconds)))
     splits = {

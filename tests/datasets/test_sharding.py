@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import zlib
 
 import pytest
 from synthesis import write_video
@@ -70,8 +71,10 @@ def test_the_index_says_where_each_file_lies(root, tmp_path):
     write(root, tmp_path)
     path = tmp_path / "test-00000-of-00001.tfrecord"
     _, rows = read_index(tmp_path / f"{path.name}.index")
-    for key, offset, length, clips in rows:
-        assert path.read_bytes()[offset : offset + length] == (root / key).read_bytes()
+    for key, offset, length, checksum, clips in rows:
+        content = (root / key).read_bytes()
+        assert path.read_bytes()[offset : offset + length] == content
+        assert checksum == zlib.crc32(content)
         assert clips == [["test", int("/b/" in key), [int("/b/" in key)]]]
 
 

@@ -10,7 +10,7 @@ from datasets import jpegs, sharding
 from datasets.decode import BrokenVideoError, Video
 from datasets.folder import VideoFolder
 from datasets.jpegs import StoredFrames
-from datasets.shards import VideoShards
+from datasets.shards import VideoShards, read_index
 from datasets.table import VideoTable
 from datasets.transcode import Form
 from zoo import flags
@@ -157,6 +157,45 @@ def test_a_truncated_shard_is_named(copy):
         next(iter(shards.batches(SPEC, "train", 6)))
 
 
+def flip(path, place):
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+def changed(path, key):
+    rule = "must be as it was written: delete it, and run datasets.prepare again"
+    return rf"`{path}` {rule}. Got: other bytes of {key}, by their checksum"
+
+
+def test_a_changed_byte_of_a_video_is_named(copy):
+    path = sorted(copy.glob("train-*.tfrecord"))[0]
+    key, offset, length, *_ = read_index(copy / f"{path.name}.index")[1][0]
+    shards = VideoShards(copy, max_bad_fraction=1)
+    flip(path, offset + length - 1)
+    with pytest.raises(ValueError, match=changed(path, key)):
+        next(iter(shards.batches(SPEC, "train", 6)))
+    flip(path, offset + length - 1)
+    assert next(iter(shards.batches(SPEC, "train", 6)))
+
+
+def test_a_changed_byte_of_a_picture_is_named(frames, tmp_path):
+    for file in frames.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    path = tmp_path / TRAIN
+    key, offset, length, *_ = read_index(tmp_path / f"{TRAIN}.index")[1][0]
+    shards = VideoShards(tmp_path)
+    with shards._open(key) as video:
+        place, size, _ = video._places[1]
+        flip(path, place + size - 1)
+        assert video.frames([0, 2])
+        with pytest.raises(ValueError, match=changed(path, key)):
+            video.frames([1])
+    flip(path, offset + length - 20)  # Of what is before the pictures.
+    with pytest.raises(ValueError, match=changed(path, key)):
+        shards._open(key)
+
+
 def test_a_damaged_index_is_named(copy):
     path = sorted(copy.glob("train-*.index"))[0]
     path.write_text(path.read_text()[:-20])
@@ -169,7 +208,7 @@ def test_a_damaged_index_is_named(copy):
 def test_what_was_not_prepared_to_the_end_is_no_data(copy, tmp_path_factory):
     meta = json.loads((copy / "meta.json").read_text())
     (copy / "meta.json").write_text(json.dumps(meta | {"format": 9}))
-    with pytest.raises(ValueError, match=r"must have format 1, which .* Got: 9"):
+    with pytest.raises(ValueError, match=r"must have format 2, which .* Got: 9"):
         VideoShards(copy)
     (copy / "meta.json").write_text("{")
     with pytest.raises(ValueError, match="must be readable JSON"):
