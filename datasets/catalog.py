@@ -84,14 +84,24 @@ def data_set_class(name: str) -> type:
 
 def list_files(name: str, data_dir: str) -> tuple[list[str], list[str]]:
     """Paths of an official data set's videos: those that are there, and the missing."""
-    check_name(name, OFFICIAL)
-    official = _member(f"{OFFICIAL[name].partition('.')[0]}.OFFICIAL")
+    official = _official(name)
     there, missing = {}, {}
     for layout in official.layouts:
         listing, _ = official.build(data_dir, **layout)
         there |= dict.fromkeys(path for _, path, *_ in listing.rows)
         missing |= dict.fromkeys(listing.missing)
     return list(there), list(missing)
+
+
+def list_unlabelled(name: str, data_dir: str) -> list[str]:
+    """Paths of an official data set's test videos whose labels are not published.
+
+    They are no split, for nothing can be scored on them: `zoo.predict` takes them.
+
+    Raises:
+        ValueError: The data set has none, or none is there.
+    """
+    return _official(name).unlabelled(data_dir)
 
 
 class OneSplit:
@@ -157,6 +167,11 @@ class OneSplit:
 
     def _check(self, split: str) -> None:
         check(split == self._split, "split", f"{self._split}, as loaded", split)
+
+
+def _official(name: str):
+    check_name(name, OFFICIAL)
+    return _member(f"{OFFICIAL[name].partition('.')[0]}.OFFICIAL")
 
 
 def _member(place: str) -> object:

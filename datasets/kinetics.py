@@ -12,11 +12,14 @@ TEST_FILES = (
     *("val.csv", "validate.csv", "validation.csv"),
     *("kinetics_val.csv", "kinetics-400_val.csv"),
 )
+# Of videos whose labels are not published.
+UNLABELLED_FILES = ("test.csv", "kinetics_test.csv", "kinetics-400_test.csv")
 TRAIN_FOLDERS = ("train", "videos/train", "videos_train")
 TEST_FOLDERS = (
     *("val", "validate", "validation"),
     *("videos/val", "videos/validate", "videos/validation", "videos_val"),
 )
+UNLABELLED_FOLDERS = ("test", "videos/test", "videos_test")
 # What the CVDF gives in place of 1,392 files that it has found to be broken.
 REPLACEMENTS = (
     "replacement/replacement_for_corrupted_k400",
@@ -39,7 +42,8 @@ class Kinetics400(VideoSource):
 
     The labels of the test list are not published: "test" is the validation list, on
     which papers report, and so is "validation" unless a tenth of the training list is
-    held out for it.
+    held out for it. `zoo.predict` takes the videos of `test.csv`, in `test/`, as
+    kinetics400:FOLDER.
 
     Args:
         data_dir: Folder of the data set.
@@ -83,21 +87,40 @@ def read(tree: Tree) -> Listing:
     return listing
 
 
+def read_unlabelled(tree: Tree) -> tuple[list[str], list[str]]:
+    """Paths of the test list's videos: of those that are there, and of the others."""
+    name = tree.file(*_places(UNLABELLED_FILES))
+    files = _files(tree, tree.folder(*UNLABELLED_FOLDERS))
+    found, missing = [], []
+    for _, _, youtube, file in _clips(tree, name):
+        path = files.get(file) or files.get(youtube)
+        expected = f"{UNLABELLED_FOLDERS[0]}/{file}.mp4"
+        (found if path else missing).append(path or expected)
+    return found, missing
+
+
 def _rows(tree: Tree, name: str):
     """Yields line, label, YouTube id, and name of the file without its ending."""
-    for line, row in tree.table(name, "label", "youtube_id", "time_start", "time_end"):
+    for line, row, youtube, file in _clips(tree, name, "label"):
+        if not row["label"]:
+            tree.refuse(name, line, "have a label", "")
+        yield line, row["label"], youtube, file
+
+
+def _clips(tree: Tree, name: str, *columns: str):
+    """Yields line, row, YouTube id, and name of the file without its ending."""
+    columns = *columns, "youtube_id", "time_start", "time_end"
+    for line, row in tree.table(name, *columns):
         youtube = row["youtube_id"]
         # A spreadsheet makes an error text of an id that begins with a minus.
         if not YOUTUBE.fullmatch(youtube):
             rule = "have a youtube_id of 11 letters, digits, - and _"
             tree.refuse(name, line, rule, youtube)
-        if not row["label"]:
-            tree.refuse(name, line, "have a label", "")
         start, end = tree.seconds(name, line, row["time_start"], row["time_end"])
         if not 0 <= start < end:
             rule = "have ascending time_start and time_end"
             tree.refuse(name, line, rule, f"{start:g}, {end:g}")
-        yield line, row["label"], youtube, f"{youtube}_{int(start):06}_{int(end):06}"
+        yield line, row, youtube, f"{youtube}_{int(start):06}_{int(end):06}"
 
 
 def _files(tree: Tree, folder: str | None) -> dict[str, str]:
@@ -115,4 +138,5 @@ OFFICIAL = Official(
     "the Kinetics-400 download of the CVDF (cvdfoundation/kinetics-dataset on GitHub)",
     (400,),
     read,
+    read_unlabelled=read_unlabelled,
 )

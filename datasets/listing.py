@@ -24,7 +24,7 @@ from datasets.items import (
     hold_out,
     read_exclude,
 )
-from datasets.order import SPLITS
+from datasets.order import SPLITS, check
 from datasets.tree import Tree, state
 
 FORMAT = 1  # Of the cache; to be raised whenever a reader gives other rows.
@@ -122,6 +122,8 @@ class Official:
         counts: Numbers of classes that its releases have.
         read: Reads its annotation files.
         layouts: Options of `read` with which every video is listed at least once.
+        read_unlabelled: Finds the videos of a test list whose labels are not published:
+            the paths of those that are there, and of the missing ones.
     """
 
     name: str
@@ -129,6 +131,7 @@ class Official:
     counts: tuple[int, ...]
     read: Callable[..., Listing]
     layouts: tuple[dict, ...] = ({},)
+    read_unlabelled: Callable[[Tree], tuple[list[str], list[str]]] | None = None
 
     def index(
         self, data_dir: str, held_out: bool, exclude: str | None, **layout
@@ -174,6 +177,21 @@ class Official:
             rule = f"`data_dir` must hold videos of {self.name}{such}"
             raise ValueError(f"{rule}. Got: none of {listing.lost} in {data_dir}")
         return listing, tree
+
+    def unlabelled(self, data_dir: str) -> list[str]:
+        """Whole paths of the videos of a test list whose labels are not published."""
+        valid = self.read_unlabelled is not None
+        check(valid, "name", "of a data set with a test list without labels", self.name)
+        found, missing = self.read_unlabelled(Tree(data_dir, self.origin))
+        rule = f"`data_dir` must hold videos of the test list of {self.name}"
+        if not found:
+            such = f", such as {missing[0]}" if missing else ""
+            raise ValueError(f"{rule}{such}. Got: none of {len(missing)} in {data_dir}")
+        if missing:
+            text = "%d of %d videos of the test list of %s are missing, such as %s"
+            counts = len(missing), len(missing) + len(found)
+            LOGGER.warning(text, *counts, self.name, missing[0])
+        return [str(Path(data_dir, path)) for path in found]
 
 
 @contextlib.contextmanager

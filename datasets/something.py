@@ -22,6 +22,7 @@ class SomethingSomethingV2(VideoSource):
     "test" is the validation list, on which papers report, for the test list came
     without labels; so is "validation" unless a tenth of the training list is held out
     for it. In a mirrored clip left and right are swapped in the label, too.
+    `zoo.predict` takes the videos of the test list as something_something_v2:FOLDER.
 
     Args:
         data_dir: Folder of the data set.
@@ -45,8 +46,7 @@ class SomethingSomethingV2(VideoSource):
 def read(tree: Tree) -> Listing:
     """Reads the templates, and the training and the validation list."""
     numbers = _templates(tree, _file(tree, "labels"))
-    folder = tree.folder(*VIDEO_FOLDERS)
-    files = {stem(path): path for path in tree.videos(folder)}
+    folder, files = _files(tree)
     listing = Listing(tuple(numbers))
     for part, word in (("train", "train"), ("test", "validation")):
         name = _file(tree, word)
@@ -58,10 +58,30 @@ def read(tree: Tree) -> Listing:
             if template not in numbers:
                 rule = "have a template of the labels"
                 tree.refuse(name, f"video {video}", rule, template)
-            expected = f"{folder or VIDEO_FOLDERS[0]}/{video}.webm"
+            expected = f"{folder}/{video}.webm"
             label = (numbers[template],)
             listing.add(part, files.get(video), expected, label, video)
     return listing
+
+
+def read_unlabelled(tree: Tree) -> tuple[list[str], list[str]]:
+    """Paths of the test list's videos: of those that are there, and of the others."""
+    name = _file(tree, "test")
+    folder, files = _files(tree)
+    found, missing = [], []
+    for place, entry in enumerate(tree.json(name, list)):
+        if not isinstance(entry, dict) or "id" not in entry:
+            tree.refuse(name, f"entry {place}", "have id", entry)
+        path = files.get(str(entry["id"]))
+        (found if path else missing).append(path or f"{folder}/{entry['id']}.webm")
+    return found, missing
+
+
+def _files(tree: Tree) -> tuple[str, dict[str, str]]:
+    """The folder of the videos, and their paths by their ids."""
+    folder = tree.folder(*VIDEO_FOLDERS)
+    paths = tree.videos(folder)
+    return folder or VIDEO_FOLDERS[0], {stem(path): path for path in paths}
 
 
 def _file(tree: Tree, word: str) -> str:
@@ -88,4 +108,5 @@ OFFICIAL = Official(
     "the Something-Something V2 download of Qualcomm (20BN before)",
     (174,),
     read,
+    read_unlabelled=read_unlabelled,
 )

@@ -92,6 +92,9 @@ def kinetics400(root, place="annotations/", folder="{part}/", ending=".mp4"):
             name = f"{youtube}_{number:06}_{number + 10:06}"
             plant(root, f"{where}{name}{ending}")
         write(root / f"{place}{part}.csv", "\n".join(rows) + "\n")
+    rows = ["youtube_id,time_start,time_end,split"]
+    rows += [f"{kinetics_id('else', number)},{number},9,test" for number in range(3)]
+    write(root / f"{place}test.csv", "\n".join(rows) + "\n")
     return root
 
 
@@ -180,4 +183,4 @@ def something_something_v2(root, place="something-something-v2-", folder="videos
             plant(root, f"{folder}{video}.webm")
         write(root / f"{place}{word}.json", entries)
     write(root / f"{place}test.json", [{"id": "9"}])
-    return root
+    return plant(root, f"{folder}9.webm")

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 import numpy as np
 from absl import flags
 
-from zoo import ensemble, inference, inputs
+from zoo import ensemble, inference, inputs, metrics
 from zoo.genotypes.base import check, check_whole
+from zoo.outputs import Views
+from zoo.record import settings_of_clips
 
 USAGE = """Says what video files show.
 
@@ -22,61 +24,89 @@ usage: python -m zoo.predict --model=RUN [flags] FILE_OR_FOLDER ...
 
 example: python -m zoo.predict --model=runs/tvn1 --top=3 clip.mp4 videos/
 
+A folder is that of videos; kinetics400:FOLDER and something_something_v2:FOLDER are the
+videos of the data set's test list, whose labels are not published. Clips are taken from
+a video as zoo.evaluate takes them from the run's own data.
+
   --model  folder of a training run, or of an ensemble
   --top    classes to show for each video (default 5)
-  --clips  clips spread over each video, whose probabilities are averaged (default 1)
+  --views  clips of each video, evenly over its time (default 1)
+  --crops  of each of these: 1, 3 or 5 (default 1)
+  --join   mean or max of their probabilities (default mean)
   --json   one JSON array of {path, predictions or error}, best first
   --debug  show the traceback of an error
 """
 
 
 def predict(
-    run: inference.Run | ensemble.Ensemble, paths: list[str], clips: int = 1
+    run: inference.Run | ensemble.Ensemble,
+    paths: list[str],
+    views: int = 1,
+    crops: int = 1,
+    join: str = "mean",
 ) -> Iterator[tuple[str, np.ndarray | str]]:
-    """Probabilities of the classes for video files.
+    """Probabilities of the classes for video files, as `zoo.evaluate` would have them.
+
+    What is done with videos shorter than the clip, and which part of a video a single
+    clip is, the config of the run says: `short` and `evaluation` of its clip source.
 
     Args:
         run: A trained network, or an ensemble.
-        paths: Videos, and folders whose videos are taken at any depth.
-        clips: How many to spread over each video; their probabilities are averaged.
+        paths: Videos, and folders whose videos are taken at any depth; or NAME:FOLDER
+            for the videos of an official data set that come without labels.
+        views: Clips of each video, evenly over its time.
+        crops: Of each of these; see `outputs.Views`.
+        join: "mean" or "max" of the views' probabilities.
 
     Yields:
         The path of each video, and probabilities (classes,), or why it has none.
     """
-    from datasets import decode  # Not where only `zoo` is used.
+    from datasets import decode, viewing  # Not where only `zoo` is used.
 
-    check_whole(clips, "clips")
-    for path in _videos(paths):
+    seen = Views(views, crops, join)
+    known = settings_of_clips(run.workdir, "evaluation", "short")
+    viewer = viewing.Viewer(**known)
+    for number, path in enumerate(_videos(paths)):
         try:
-            batches = {
-                name: _read(path, spec, clips) for name, spec in run.clip_specs.items()
+            # Networks of an ensemble may read clips of several kinds.
+            clips = {
+                spec: viewer.read(path, spec, views, crops, number)
+                for spec in dict.fromkeys(m.clip_spec for m in _members(run))
             }
         except (decode.BrokenVideoError, OSError) as error:
             yield path, getattr(error, "reason", None) or str(error)
         else:
-            # Networks of an ensemble may read clips of several kinds.
-            batch = batches if len(batches) > 1 else next(iter(batches.values()))
-            yield path, run.predict(batch).mean(axis=0)
+            yield path, _said(run, clips, seen)
+
+
+def _members(run: inference.Run | ensemble.Ensemble) -> list[inference.Run]:
+    return [*run.members.values()] if isinstance(run, ensemble.Ensemble) else [run]
+
+
+def _said(run: inference.Run | ensemble.Ensemble, clips: dict, seen: Views):
+    """Probabilities of a video, from its views by clip spec."""
+    logits = [
+        seen.joined(run.task, member.logits(clips[member.clip_spec])[None])
+        for member in _members(run)
+    ]
+    if isinstance(run, ensemble.Ensemble):
+        return run.fused(logits)[0]
+    return metrics.probabilities(run.task, logits[0])[0]
 
 
 def _videos(paths: list[str]) -> Iterator[str]:
-    from datasets import folder
+    from datasets import catalog, folder
 
     for path in paths:
-        if not os.path.isdir(path):
+        name, _, place = path.partition(":")
+        if os.path.isdir(path):
+            found = folder.list_videos(path)
+            check(len(found) > 0, "path", "a video, or a folder that holds some", path)
+            yield from map(str, found)
+        elif name in catalog.OFFICIAL and place and not os.path.exists(path):
+            yield from catalog.list_unlabelled(name, place)
+        else:
             yield path
-            continue
-        found = folder.list_videos(path)
-        check(len(found) > 0, "path", "a video, or a folder that holds some", path)
-        yield from map(str, found)
-
-
-def _read(path: str, clip_spec, count: int) -> np.ndarray:
-    """Clips of (count, frames, height, width, 3), evenly over the video."""
-    from datasets import clips
-
-    places = (np.arange(count) + 0.5) / count
-    return np.stack([clips.read_file(path, clip_spec, place) for place in places])
 
 
 def main(argv: list[str]) -> int:
@@ -84,7 +114,9 @@ def main(argv: list[str]) -> int:
     values = flags.FlagValues()
     flags.DEFINE_string("model", None, "", flag_values=values)
     flags.DEFINE_integer("top", 5, "", flag_values=values)
-    flags.DEFINE_integer("clips", 1, "", flag_values=values)
+    flags.DEFINE_integer("views", 1, "", flag_values=values)
+    flags.DEFINE_integer("crops", 1, "", flag_values=values)
+    flags.DEFINE_string("join", "mean", "", flag_values=values)
     for name in ("json", "debug", "help"):
         flags.DEFINE_boolean(name, False, "", flag_values=values)
     try:
@@ -97,15 +129,16 @@ def main(argv: list[str]) -> int:
     check(values.model is not None, "model", "given: --model=RUN", values.model)
     check(len(paths) > 0, "path", "given: videos or folders", paths)
     check_whole(values.top, "top")
+    views = values.views, values.crops, values.join
+    Views(*views)  # A mistake is told before the run is loaded.
     run = inference.load(values.model)
     _check_reads_clips(run)
-    results = predict(run, paths, values.clips)
+    results = predict(run, paths, *views)
     return _show(run, results, values.top, values.json)
 
 
 def _check_reads_clips(run: inference.Run | ensemble.Ensemble) -> None:
-    members = run.members.values() if isinstance(run, ensemble.Ensemble) else [run]
-    for read in (inputs.names(member.model) for member in members):
+    for read in (inputs.names(member.model) for member in _members(run)):
         rule = "one that reads a clip alone; of others zoo.evaluate has the predictions"
         check(len(read) == 1, "model", rule, ", ".join(read))
 

@@ -1,5 +1,7 @@
 """The record of a run, `config.gin`: what it says, and whether a run is the same."""
 
+import ast
+import contextlib
 import os
 import pathlib
 import re
@@ -92,6 +94,26 @@ def clips_of(workdir: str | os.PathLike) -> tuple[list[str], str]:
     imports = re.findall(r"^(?:import|from) .*$", text, re.MULTILINE)
     kept = [line for line in imports if line.split()[-1].split(".")[0] in modules]
     return [*kept, *lines], values[0]
+
+
+def settings_of_clips(folder: str | os.PathLike, *names: str) -> dict[str, object]:
+    """What a run's config says of arguments of its clip source; {} where it does not.
+
+    Args:
+        folder: Of the run, or in it.
+        names: Of the arguments.
+    """
+    found, run = {}, run_of(str(folder))
+    if run is None:
+        return found
+    with contextlib.suppress(ValueError):  # Of a run without clips.
+        known = settings("\n".join(clips_of(run)[0]))
+        for name, value in known.items():
+            value = known.get(value[1:], value) if value[:1] == "%" else value
+            argument = name.rpartition(".")[2]
+            if argument in names and "." in name:
+                found[argument] = ast.literal_eval(value)
+    return found
 
 
 def _references(value: str) -> list[str]:

@@ -139,3 +139,11 @@ def test_parts_of_one_split_have_no_others():
         assert (half.size("train"), half.size("test")) == (train.size("train") // 2, 0)
     with pytest.raises(ValueError, match="`split` must be test, as loaded"):
         source.halves(0)
+
+
+def test_only_some_data_sets_have_videos_without_labels():
+    rule = "`name` must be of a data set with a test list without labels. Got: 'ucf101"
+    with pytest.raises(ValueError, match=rule):
+        catalog.list_unlabelled("ucf101", "x")
+    with pytest.raises(ValueError, match="`name` must be a data set such as ucf101"):
+        catalog.list_unlabelled("ucf10", "x")

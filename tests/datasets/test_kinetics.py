@@ -1,6 +1,7 @@
 import pytest
 from official import LABELS, change, kinetics400, kinetics_id, plant
 
+from datasets import catalog
 from datasets.kinetics import Kinetics400
 
 
@@ -126,3 +127,28 @@ def test_names_a_file_that_is_no_text(tmp_path):
     (kinetics400(tmp_path) / "annotations/train.csv").write_bytes(b"label\n\xff\xfe")
     with pytest.raises(ValueError, match=r"train.csv` must be readable. Got: 'utf-8'"):
         Kinetics400(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["test/", "videos/test/"])
+def test_lists_the_videos_of_the_test_list(tmp_path, folder, caplog):
+    kinetics400(tmp_path)
+    names = [f"{kinetics_id('else', n)}_{n:06}_000009.mp4" for n in range(2)]
+    plant(tmp_path, *(f"{folder}{name}" for name in names))
+    found = catalog.list_unlabelled("kinetics400", str(tmp_path))
+    assert found == [f"{tmp_path}/{folder}{name}" for name in names]
+    missing = "test/-_E_000002x_000002_000009.mp4"
+    text = "1 of 3 videos of the test list of kinetics400 are missing, such as "
+    assert text + missing in caplog.text
+
+
+def test_a_test_list_has_videos_to_be_found(tmp_path):
+    kinetics400(tmp_path)
+    rule = "test list of kinetics400, such as test/-_E_000000x_000000_000009.mp4"
+    with pytest.raises(ValueError, match=f"{rule}. Got: none of 3"):
+        catalog.list_unlabelled("kinetics400", tmp_path)
+    change(tmp_path / "annotations/test.csv", "-_E_000001x", "short")
+    with pytest.raises(ValueError, match=r"test.csv` line 3 must have a youtube_id"):
+        catalog.list_unlabelled("kinetics400", tmp_path)
+    (tmp_path / "annotations/test.csv").unlink()
+    with pytest.raises(ValueError, match=r"must hold test.csv, which comes from"):
+        catalog.list_unlabelled("kinetics400", tmp_path)

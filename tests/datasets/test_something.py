@@ -4,6 +4,7 @@ import pytest
 from official import something_something_v2 as something
 from official import write
 
+from datasets import catalog
 from datasets.something import SomethingSomethingV2
 
 
@@ -70,3 +71,13 @@ def test_a_missing_file_is_named(tmp_path, word):
     rule = f"must hold something-something-v2-{word}.json, which comes from .* Qualcomm"
     with pytest.raises(ValueError, match=rule):
         SomethingSomethingV2(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["something-something-v2-", "labels/"])
+def test_lists_the_videos_of_the_test_list(tmp_path, place):
+    root = something(tmp_path, place)
+    found = catalog.list_unlabelled("something_something_v2", root)
+    assert found == [f"{root}/videos/9.webm"]
+    write(root / f"{place}test.json", [{"id": "9"}, {"name": "8"}])
+    with pytest.raises(ValueError, match=r"test.json` entry 1 must have id. Got: {'n"):
+        catalog.list_unlabelled("something_something_v2", root)

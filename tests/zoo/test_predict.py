@@ -1,12 +1,17 @@
+import dataclasses
 import json
+import textwrap
 
 import numpy as np
 import pytest
 from clip_sources import TINY, tiny_genotype
+from official import something_something_v2
 from synthesis import write_video
 
+from datasets.viewing import Viewer
 from zoo import ensemble, inference, metrics, predict, weights
 from zoo.genotypes import ClipSpec
+from zoo.record import settings_of_clips
 
 ABOUT = inference.Description(tiny_genotype(), ("dark", "light", "wet"), "single", TINY)
 
@@ -50,14 +55,56 @@ def test_folders_are_searched_and_broken_files_named(run, videos):
     assert all(isinstance(why, str) and why for why in (broken, gone))
 
 
-def test_clips_of_one_video_are_averaged(run, videos):
+def test_views_of_one_video_are_joined(run, videos):
     path = str(videos / "a.mp4")
-    batch = predict._read(path, TINY, 3)
-    assert batch.shape == (3, *TINY.shape)
-    assert 0 <= batch.min() < batch.max() <= 1
-    assert not np.array_equal(batch[0], batch[2])
-    [(_, mean)] = predict.predict(run, [path], clips=3)
-    np.testing.assert_allclose(mean, run.predict(batch).mean(axis=0), atol=1e-6)
+    batch = Viewer().read(path, TINY, clips=2, crops=3)
+    assert len(np.unique(batch, axis=0)) == 6
+    for join in ("mean", "max"):
+        [(_, chances)] = predict.predict(run, [path], views=2, crops=3, join=join)
+        expected = getattr(run.predict(batch), join)(axis=0)
+        np.testing.assert_allclose(chances, expected / expected.sum(), atol=1e-6)
+
+
+def test_videos_are_read_as_the_run_s_own_clips_are(run, videos, tmp_path):
+    path = str(videos / "a.mp4")
+    sub = tmp_path / "member"
+    sub.mkdir()
+    text = """
+        from __gin__ import dynamic_registration
+        from datasets import folder
+        import zoo.train
+        train.train.clips = @folder.VideoFolder()
+        folder.VideoFolder.root = 'nowhere'
+        folder.VideoFolder.short = %what
+        folder.VideoFolder.evaluation = 'uniform'
+        what = 'hold'
+    """
+    (tmp_path / "config.gin").write_text(textwrap.dedent(text))
+    settings = {"evaluation": "uniform", "short": "hold"}
+    assert settings_of_clips(tmp_path, *settings) == settings
+    held = dataclasses.replace(run, workdir=sub)  # A member, whose config is above.
+    slow = ClipSpec(TINY.frames, 0.5, TINY.height, TINY.width)
+    object.__setattr__(held, "clip_spec", slow)
+    object.__setattr__(held, "logits", lambda clips: clips.mean((2, 3))[..., 0])
+    [(_, found)] = predict.predict(held, [path])
+    clip = Viewer(**settings).read(path, slow)
+    np.testing.assert_allclose(
+        found, metrics.probabilities("single", held.logits(clip))[0]
+    )
+    assert not np.allclose(clip, Viewer().read(path, slow))
+
+
+def test_runs_without_a_config_or_clips_have_no_settings(tmp_path):
+    assert settings_of_clips(tmp_path, "short") == {}
+    (tmp_path / "config.gin").write_text("train.train.seed = 1\n")
+    assert settings_of_clips(tmp_path, "short") == {}
+
+
+def test_test_lists_without_labels_are_predicted(run, tmp_path, monkeypatch):
+    root = something_something_v2(tmp_path)
+    [(path, why)] = predict.predict(run, [f"something_something_v2:{root}"])
+    assert path == f"{root}/videos/9.webm"  # An empty file.
+    assert isinstance(why, str)
 
 
 def test_table_has_the_best_classes_first(trained, videos, capsys):
@@ -97,6 +144,9 @@ def test_broken_file_gets_one_line_and_others_go_on(trained, videos, capsys):
         (["--model=x"], "`path` must be given"),
         (["--model=x", "a.mp4"], "`workdir` must be a run's folder"),
         (["--model=x", "--top=0", "a.mp4"], "`top` must be"),
+        (["--model=x", "--views=0", "a.mp4"], "`views` must be"),
+        (["--model=x", "--crops=2", "a.mp4"], "`crops` must be one of"),
+        (["--model=x", "--join=sum", "a.mp4"], "`join` must be one of"),
         (["--modle=x"], "Unknown command line flag 'modle'"),
     ],
 )
@@ -130,7 +180,7 @@ def test_ensemble_is_shown_the_clips_of_all_its_members(videos, tmp_path, monkey
 
     monkeypatch.setattr(inference.Run, "logits", logits)
     both = ensemble.Ensemble(runs, tmp_path)
-    [(_, chances)] = predict.predict(both, [str(videos / "a.mp4")], clips=2)
+    [(_, chances)] = predict.predict(both, [str(videos / "a.mp4")], views=2)
     assert seen == [(2, *spec.shape) for spec in (TINY, wide, TINY)]
     parts = [np.array([0.0, 1, 2]) * width for width in (16, 24, 16)]
     np.testing.assert_allclose(chances, metrics.fused("single", parts), atol=1e-6)
