@@ -16,7 +16,6 @@ if __name__ == "__main__":  # First, as the libraries below write on the screen.
 import inspect
 import os
 import random
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,7 +29,7 @@ from search.ledger import replay
 from search.oracle import EvolutionOracle
 from search.proxy import ProxyTraining
 from search.tuner import ArchitectureTuner
-from zoo import registry
+from zoo import registry, signals
 from zoo.genotypes.base import ClipSpec, check, check_whole
 from zoo.record import RECORDED
 from zoo.training import Recipe
@@ -168,7 +167,7 @@ class _Search:
     def run(self, workers: int, role: str | None, address: str | None) -> Record | None:
         """Searches, in this process or in others; gives the best trial."""
         if _is_command():  # Who is asked to end gives its trial back.
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            signals.interrupt_on_term()
         if RECORDED in os.environ:
             supervisor.end_with_parent()
         self._settle(workers, role)

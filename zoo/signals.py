@@ -1,0 +1,44 @@
+"""What a process does that is asked to end, as schedulers and preemptions do."""
+
+import signal
+import threading
+
+
+class Stopped(SystemExit):
+    """A training was asked to end and has saved its state: the process exits with 0."""
+
+    def __init__(self):
+        super().__init__(0)
+
+
+class Notice:
+    """Takes note of SIGTERM, while it is a context, in place of dying.
+
+    A second one interrupts, as whatever the process waits for may never end. In other
+    threads than the main one nothing is taken.
+    """
+
+    def __init__(self):
+        self.given = False
+
+    def __enter__(self) -> "Notice":
+        self.taken = threading.current_thread() is threading.main_thread()
+        if self.taken:
+            self.before = signal.signal(signal.SIGTERM, self._take)
+        return self
+
+    def __exit__(self, *error):
+        if self.taken:
+            before = self.before
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+    def _take(self, number: int, frame) -> None:
+        if self.given:
+            interrupt_on_term()
+            signal.default_int_handler(number, frame)
+        self.given = True
+
+
+def interrupt_on_term() -> None:
+    """Lets SIGTERM do what Ctrl-C does, for good."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
