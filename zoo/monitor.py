@@ -68,18 +68,19 @@ class EventFile:
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{time.time():.6f}.{os.getpid()}"
         self.path = pathlib.Path(folder, name)
-        self._write(self.event(file_version="brain.Event:2"))
+        self.write(self.event(file_version="brain.Event:2"))
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        self._write(self.event(session_log=start, step=step + 1))
+        self.write(self.event(session_log=start, step=step + 1))
 
     def add(self, step: int, row: dict[str, float]) -> None:
         """Writes numbers of a step, each a curve of its own."""
         event = self.event(step=step)
         for name, value in row.items():
             event.summary.value.add(tag=name, simple_value=value)
-        self._write(event)
+        self.write(event)
 
-    def _write(self, event) -> None:
+    def write(self, event) -> None:
+        """Appends an event, with the time."""
         from tensorboard.compat.tensorflow_stub import pywrap_tensorflow
 
         event.wall_time = time.time()
