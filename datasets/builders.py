@@ -9,7 +9,7 @@
 
 Nothing is downloaded: `manual_dir` is the data set's folder, as `datasets.load` reads
 it. The builders go before those of TensorFlow Datasets, which has a "ucf101" of its own
-that needs ffmpeg. There is one class, of which the catalogue makes seven.
+that needs ffmpeg. There is one class, of which the catalogue makes them all.
 """
 
 import dataclasses
@@ -56,6 +56,13 @@ PAPERS = {
         2017,
         "https://arxiv.org/abs/1705.06950",
     ),
+    "mlb_continuous": (
+        "Piergiovanni, AJ and Ryoo, Michael S.",
+        "Fine-grained Activity Recognition in Baseball Videos",
+        "CVPR Workshops",
+        2018,
+        "https://arxiv.org/abs/1804.03247",
+    ),
     "mlb_youtube": (
         "Piergiovanni, AJ and Ryoo, Michael S.",
         "Fine-grained Activity Recognition in Baseball Videos",
@@ -69,6 +76,14 @@ PAPERS = {
         "IEEE Transactions on Pattern Analysis and Machine Intelligence",
         2019,
         "https://arxiv.org/abs/1801.03150",
+    ),
+    "multi_moments": (
+        "Monfort, Mathew and others",
+        "Multi-Moments in Time: Learning and Interpreting Models for Multi-Action "
+        "Video Understanding",
+        "arXiv",
+        2019,
+        "https://arxiv.org/abs/1911.00232",
     ),
     "something_something_v2": (
         "Goyal, Raghav and others",
@@ -86,7 +101,10 @@ PAPERS = {
         "https://arxiv.org/abs/1212.0402",
     ),
 }
-TASKS = {"charades": "multi", "mlb_youtube": "multi"}  # The others are "single".
+# The others are "single".
+TASKS = dict.fromkeys(
+    ("charades", "mlb_continuous", "mlb_youtube", "multi_moments"), "multi"
+)
 
 
 @dataclasses.dataclass(eq=False)

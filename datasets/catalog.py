@@ -14,8 +14,10 @@ OFFICIAL = {
     "charades": "charades.Charades",
     "hmdb51": "hmdb51.HMDB51",
     "kinetics400": "kinetics.Kinetics400",
+    "mlb_continuous": "mlb_continuous.MLBContinuous",
     "mlb_youtube": "mlb_youtube.MLBYouTube",
     "moments": "moments.Moments",
+    "multi_moments": "multi_moments.MultiMoments",
     "something_something_v2": "something.SomethingSomethingV2",
     "ucf101": "ucf101.UCF101",
 }

@@ -2,7 +2,8 @@
 
 import re
 
-from datasets.listing import Listing, Official, is_held
+from datasets.intervals import Action, add_video
+from datasets.listing import Listing, Official
 from datasets.source import VideoSource
 from datasets.tree import Tree
 
@@ -61,17 +62,10 @@ def read(tree: Tree, intervals: bool = False) -> Listing:
             actions = _actions(tree, name, line, row["actions"], len(listing.classes))
             video, subject = row["id"], row["subject"] or row["id"]
             expected = f"{folder or VIDEO_FOLDERS[0]}/{video}.mp4"
-            path, role = files.get(f"{video}.mp4"), part
-            if intervals and part == "train" and path is not None:
-                role = "part" if is_held(subject) else "train"
-                length = tree.seconds(name, line, row["length"])[0]
-                for start, end, labels in _parts(actions, length):
-                    listing.add(role, path, expected, labels, subject, start, end)
-                if role == "train":
-                    continue
-                role = "whole"
-            labels = tuple(sorted({label for label, _, _ in actions}))
-            listing.add(role, path, expected, labels, subject)
+            parted = intervals and part == "train"
+            length = tree.seconds(name, line, row["length"])[0] if parted else 0.0
+            how = (actions, length, subject, parted)
+            add_video(listing, part, files.get(f"{video}.mp4"), expected, *how)
     return listing
 
 
@@ -86,9 +80,7 @@ def _classes(tree: Tree, name: str) -> tuple[str, ...]:
     return tuple(classes)
 
 
-def _actions(
-    tree: Tree, name: str, line: int, text: str, classes: int
-) -> list[tuple[int, float, float]]:
+def _actions(tree: Tree, name: str, line: int, text: str, classes: int) -> list[Action]:
     """Class, start and end of each action in a text such as "c092 11.90 21.20;..."."""
     actions = []
     for action in text.split(";") if text else ():
@@ -99,20 +91,6 @@ def _actions(
         label = tree.number(name, line, fields[0][1:], range(classes))
         actions.append((label, *tree.seconds(name, line, *fields[1:])))
     return actions
-
-
-def _parts(
-    actions: list[tuple[int, float, float]], length: float
-) -> list[tuple[float, float, tuple[int, ...]]]:
-    """Start, end and labels of each interval; some actions end after their video."""
-    parts = []
-    times = dict.fromkeys((start, min(end, length)) for _, start, end in actions)
-    for start, end in times:
-        middle = (start + end) / 2
-        labels = sorted({n for n, first, last in actions if first <= middle <= last})
-        if 0 <= start < end:
-            parts.append((start, end, tuple(labels)))
-    return parts
 
 
 OFFICIAL = Official(

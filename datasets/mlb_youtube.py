@@ -74,7 +74,7 @@ def read(
     numbers = {label: number for number, label in enumerate(listing.classes)}
     for clip, entry in tree.json(name, dict).items():
         where = f"clip {clip!r}"
-        part = PARTS.get(_field(tree, name, where, entry, "subset"))
+        part = PARTS.get(field(tree, name, where, entry, "subset"))
         if part is None:
             tree.refuse(name, where, "be training or testing", entry["subset"])
         labels = _labels(tree, name, where, entry, kind)
@@ -95,16 +95,17 @@ def read(
 def _labels(tree: Tree, name: str, where: str, entry: dict, kind: str) -> list[str]:
     if kind == "pitches":
         return [entry["type"]] if entry.get("type") else []
-    labels = _field(tree, name, where, entry, "labels")
+    labels = field(tree, name, where, entry, "labels")
     if not isinstance(labels, list):
         tree.refuse(name, where, "have a list of labels", labels)
     return labels
 
 
-def _field(tree: Tree, name: str, where: str, entry: object, field: str) -> object:
-    if not isinstance(entry, dict) or field not in entry:
-        tree.refuse(name, where, f"have {field}", entry)
-    return entry[field]
+def field(tree: Tree, name: str, where: str, entry: object, key: str) -> object:
+    """What an entry of a JSON file has by a key that it must have."""
+    if not isinstance(entry, dict) or key not in entry:
+        tree.refuse(name, where, f"have {key}", entry)
+    return entry[key]
 
 
 def _beside(name: str) -> str:

@@ -63,7 +63,7 @@ def read(tree: Tree, version: int | None = None) -> Listing:
     if version is None and name not in newer and any(map(tree.has, newer)):
         rule = "`version` must be 1 or 2 where the categories of both are there"
         raise ValueError(f"{rule}. Got: None for {tree.root}")
-    numbers = _categories(tree, name)
+    numbers = categories(tree, name)
     listing = Listing(tuple(numbers))
     for part, word in (("train", "training"), ("test", "validation")):
         name = tree.file(*(f"{place}{word}Set.csv" for place in PLACES))
@@ -74,7 +74,7 @@ def read(tree: Tree, version: int | None = None) -> Listing:
                 tree.refuse(name, line, "have a category of the list", category)
             path = f"{folder}/{video}"
             there = path if path in found else None
-            listing.add(part, there, path, (numbers[category],), _group(video))
+            listing.add(part, there, path, (numbers[category],), recording(video))
     return listing
 
 
@@ -91,7 +91,7 @@ def _rows(tree: Tree, name: str):
         yield line, row[0], category
 
 
-def _categories(tree: Tree, name: str) -> dict[str, int]:
+def categories(tree: Tree, name: str) -> dict[str, int]:
     """Numbers of the categories, in their order."""
     lines = tree.lines(name)
     numbers = {}
@@ -108,7 +108,7 @@ def _categories(tree: Tree, name: str) -> dict[str, int]:
     return dict(sorted(numbers.items(), key=lambda pair: pair[1]))
 
 
-def _group(video: str) -> str:
+def recording(video: str) -> str:
     """The video that a clip is of: its name without the number behind the last _."""
     return stem(video).rpartition("_")[0] or video
 

@@ -165,6 +165,41 @@ def mlb_youtube(root, folder="videos/"):
     return plant(root, *(f"{folder}{name}.mp4" for name in names))
 
 
+def multi_moments(root, place="", folder="videos/", ending="csv"):
+    """Two categories; a video has the first, the second, or both."""
+    lines = [f"{category},{1 - n}" for n, category in enumerate(CATEGORIES)]
+    write(root / f"{place}moments_categories.txt", "\n".join(lines) + "\n")
+    for word, count in (("training", COUNT), ("validation", 4)):
+        rows = []
+        for number in range(count):
+            video = f"{CATEGORIES[number % 2]}/yt-{number // 2:03}_{number % 2}.mp4"
+            rows.append(f"{video},{('0', '1', '1,0')[number % 3]}")
+            plant(root, f"{folder.format(word)}{video}")
+        write(root / f"{place}{word}Set.{ending}", "\n".join(rows) + "\n")
+    return root
+
+
+def mlb_continuous(root, folder="continuous/"):
+    """Minutes of one game; one activity ends after its video, every third has none."""
+    videos = {}
+    for number in range(COUNT):
+        start = 100.5 * number
+        annotations = [
+            {"segment": [11.25, 12.75], "label": "swing"},
+            {"segment": [11.75, 14.25], "label": "strike"},
+            {"segment": [89.5, 92.0], "label": "ball"},
+        ]
+        videos[f"377H4PC2N{number:03}"] = {
+            "url": "https://www.youtube.com/watch?v=Sq2Igg3XjbM",
+            "start": start,
+            "subset": "testing" if number % 5 == 0 else "training",
+            "end": start + 90,
+            "annotations": annotations if number % 3 else [],
+        }
+    write(root / "data/mlb-youtube-continuous.json", videos)
+    return plant(root, *(f"{folder}{name}.mp4" for name in videos))
+
+
 def something_something_v2(root, place="something-something-v2-", folder="videos/"):
     """Two templates, numbered against the alphabet."""
     templates = {
