@@ -18,10 +18,13 @@ class Progress:
     Args:
         step: Steps done.
         best: Highest validation score so far; None before the first.
+        means: State of the metrics, whose means are of the steps since the last row;
+            nothing where a row has just ended.
     """
 
     step: int = 0
     best: float | None = None
+    means: tuple[float, ...] = ()
 
 
 class NotFinite(ValueError):  # noqa: N818
@@ -48,7 +51,8 @@ def save(
     arrays = {name: _array(v) for name, v in _named(variables).items()}
     best = np.nan if progress.best is None else progress.best
     with replacing(path) as temporary:
-        np.savez(temporary, step=progress.step, best=best, **arrays)
+        about = {"step": progress.step, "best": best, "means": progress.means}
+        np.savez(temporary, **about, **arrays)
 
 
 def restore(
@@ -66,7 +70,8 @@ def restore(
         with path.open("rb") as opened:
             file = np.load(opened, allow_pickle=False)
             stored = {name: file[name] for name in file.files}
-        progress = _progress(stored.pop("step"), stored.pop("best"))
+        means = stored.pop("means", ())  # Older files have none.
+        progress = _progress(stored.pop("step"), stored.pop("best"), means)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"`workdir` must hold a checkpoint that can be read. Got: {path}, {error}"
@@ -89,8 +94,9 @@ def _assign(path: pathlib.Path, stored: dict, variables: list[keras.Variable]) -
         variable.assign(stored[name])
 
 
-def _progress(step: np.ndarray, best: np.ndarray) -> Progress:
-    return Progress(int(step), None if np.isnan(best) else float(best))
+def _progress(step: np.ndarray, best: np.ndarray, means) -> Progress:
+    best = None if np.isnan(best) else float(best)
+    return Progress(int(step), best, tuple(float(mean) for mean in means))
 
 
 def _named(variables: list[keras.Variable]) -> dict[str, keras.Variable]:
@@ -99,4 +105,6 @@ def _named(variables: list[keras.Variable]) -> dict[str, keras.Variable]:
 
 
 def _array(variable: keras.Variable) -> np.ndarray:
-    return keras.ops.convert_to_numpy(variable.value)
+    value = variable.value
+    # Keras' own conversion fails where TensorFlow holds one value for each device.
+    return value.numpy() if hasattr(value, "numpy") else np.asarray(value)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 from collections.abc import Iterator
 
 
@@ -20,6 +21,31 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: str | os.PathLike, needed: int = 0) -> None:
+    """Makes a folder, where it is missing, and writes a file there, for a test.
+
+    Args:
+        folder: Of a run.
+        needed: Bytes that must be free.
+
+    Raises:
+        ValueError: Nothing can be written there, or not so much.
+    """
+    path = pathlib.Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with replacing(path / "test") as temporary:
+            temporary.write_bytes(bytes(4096))
+        (path / "test").unlink()
+        free = shutil.disk_usage(path).free
+    except OSError as error:
+        rule = "`workdir` must be a folder that can be written to"
+        raise ValueError(f"{rule}. Got: {folder}, {error.strerror}") from None
+    if free < needed:
+        rule = f"`workdir` must have {needed / 1e6:.0f} MB free to save to"
+        raise ValueError(f"{rule}. Got: {folder}, {free / 1e6:.0f} MB")
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -102,6 +102,21 @@ def scores_of(task: str, labels: np.ndarray, scores: np.ndarray) -> dict[str, fl
     return {"top1": top_k(labels, scores), "top5": top_k(labels, scores, 5)}
 
 
+def of_classes(task: str, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Accuracy ("single") or average precision ("multi") of each class.
+
+    Returns:
+        Array (classes,); NaN for a class without clips.
+    """
+    if task == "multi":
+        return average_precisions(labels, scores)
+    count = scores.shape[1]
+    counts = np.bincount(labels, minlength=count)
+    right = np.bincount(labels[scores.argmax(axis=1) == labels], minlength=count)
+    missing = np.full(count, np.nan)
+    return np.divide(right, counts, where=counts > 0, out=missing)
+
+
 def probabilities(task: str, logits: np.ndarray) -> np.ndarray:
     """Softmax ("single") or sigmoid ("multi") of logits, (…, classes)."""
     logits = np.asarray(logits, "float64")

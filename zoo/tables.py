@@ -36,14 +36,9 @@ def write_classes(folder: pathlib.Path, run, labels, logits) -> None:
     """Writes `classes.csv`: accuracy or average precision of each class."""
     if run.task == "multi":
         name, counts = "average_precision", labels.sum(axis=0).astype(int)
-        values = metrics.average_precisions(labels, logits)
     else:
         name, counts = "accuracy", np.bincount(labels, minlength=len(run.classes))
-        right = labels[logits.argmax(axis=1) == labels]
-        hits = np.bincount(right, minlength=len(run.classes))
-        values = np.divide(
-            hits, counts, where=counts > 0, out=np.full(len(hits), np.nan)
-        )
+    values = metrics.of_classes(run.task, labels, logits)
     shown = ["" if np.isnan(value) else f"{value:.4f}" for value in values]
     rows = [list(row) for row in zip(run.classes, counts, shown, strict=True)]
     _write_table(folder / "classes.csv", ["class", "clips", name], rows)

@@ -45,3 +45,16 @@ def test_state_of_another_model_changes_nothing(others, tmp_path):
     with pytest.raises(ValueError, match="checkpoint of this model"):
         checkpoints.restore(path, current)
     assert [keras.ops.convert_to_numpy(v).tolist() for v in current] == before
+
+
+def test_means_of_an_unfinished_row_come_back_exactly(tmp_path):
+    path, means = tmp_path / "c.npz", (float(np.float32(0.1)), 3.0)
+    checkpoints.save(path, Progress(7, 0.5, means), variables(1))
+    assert checkpoints.restore(path, variables(0)) == Progress(7, 0.5, means)
+
+
+def test_checkpoint_of_before_there_were_means_is_read(tmp_path):
+    np.savez(tmp_path / "c.npz", step=7, best=0.5, **{"00000": np.float32(3)})
+    current = variables(0)
+    assert checkpoints.restore(tmp_path / "c.npz", current) == Progress(7, 0.5)
+    assert float(current[0].value) == 3

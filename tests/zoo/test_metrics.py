@@ -112,3 +112,14 @@ def test_fusion_of_logits_of_any_shape():
     np.testing.assert_allclose(both, 0.25 * parts[0] + 0.75 * parts[1], atol=1e-6)
     assert metrics.shares(2, [1, 3]) == [0.25, 0.75]
     assert metrics.shares(4) == [0.25] * 4
+
+
+def test_scores_of_classes_leave_out_those_without_clips():
+    labels, scores = np.array([0, 0, 2]), np.array([[2, 1, 0], [0, 1, 0], [0, 0, 1]])
+    values = metrics.of_classes("single", labels, scores)
+    np.testing.assert_array_equal(values, [0.5, np.nan, 1])
+    hot = np.array([[1, 0], [0, 0], [1, 0]])
+    values = metrics.of_classes("multi", hot, scores[:, :2])
+    np.testing.assert_array_equal(
+        values, metrics.average_precisions(hot, scores[:, :2])
+    )

@@ -1,0 +1,55 @@
+import errno
+import os
+
+import pytest
+
+from zoo import files
+
+
+def full(*args, **kwargs):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_test_of_a_folder_makes_it_and_leaves_nothing(tmp_path):
+    files.check_writable(tmp_path / "a" / "b", 1)
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_folder_that_can_not_be_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="`workdir` must be a folder that can be writ"):
+        files.check_writable(tmp_path / "file" / "run")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="who may do all can write here, too")
+def test_folder_without_permission_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ValueError, match="Permission denied"):
+        files.check_writable(tmp_path)
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.ENOSPC])
+def test_disk_that_takes_nothing_is_refused(code, tmp_path, monkeypatch):
+    def refuse(*args):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(files.os, "fsync", refuse)
+    with pytest.raises(ValueError, match=rf"{tmp_path}, {os.strerror(code)}"):
+        files.check_writable(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_disk_with_too_little_room_is_refused(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"1000000000000 MB free to save to\. Got: .* MB"
+    ):
+        files.check_writable(tmp_path, 10**18)
+
+
+def test_file_stays_where_its_replacement_fails(tmp_path, monkeypatch):
+    files.write_text(tmp_path / "a", "old")
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_text(tmp_path / "a", "new")
+    assert (tmp_path / "a").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
