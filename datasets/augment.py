@@ -70,6 +70,11 @@ class Augmentation:
         check(whole, "rand_augment", "a whole number from 0", self.rand_augment)
 
     @property
+    def colours(self) -> tuple[str, ...]:
+        """Names of the settings that change colours, and are not 0."""
+        return tuple(n for n in (*JITTERS, "rand_augment") if getattr(self, n))
+
+    @property
     def mixes(self) -> bool:
         """Whether batches are mixed, so that their labels are shares of classes."""
         return bool(self.mixup or self.cutmix)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from datasets.flow import CHANNELS, LEVELS, STILL
 from datasets.order import ClipSpec, batch_draws
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ class Batches:
             label = self._label(tf.gather(labels, index), mirrored)
             if self._training and source.soft_labels:
                 clip, label = self._mix(number, clip, label)
-            pictures = tf.cast(clip[..., :3], tf.float32) / 255.0
+            pictures = tf.cast(clip[..., :3], tf.float32)
+            flow = self._shape[-1] == CHANNELS
+            pictures = (pictures - STILL) / LEVELS if flow else pictures / 255.0
             if self._shape[-1] > 3:
                 pictures = {"clip": pictures, "objects": clip[..., 3]}
             batch = pictures, label

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets import operations
+from datasets import flow, operations
 from datasets.decode import Video
 from datasets.objects import Maps
 from datasets.operations import Operation
@@ -189,7 +189,8 @@ def read(
         maps: Of the objects in the video.
 
     Returns:
-        uint8 (views, frames, height, width, 3), or with maps 4: each pixel's class.
+        uint8 (views, frames, height, width, 3), or with maps 4: each pixel's class; of
+        a video of flow 2, its levels.
     """
     size, picture = (clip_spec.height, clip_spec.width), []
 
@@ -205,6 +206,8 @@ def read(
         part = np.s_[top : top + size[0], left : left + size[1]]
         step = -1 if view.mirrored else 1
         clip = np.stack([image[part][:, ::step] for image in images])
+        if view.mirrored and clip.shape[-1] == flow.CHANNELS:
+            clip = flow.turned(clip)
         if maps is not None:
             at = video.times[wanted]
             numbers = maps.crop(at, shape, (top, left), size, tuple(picture))

@@ -3,7 +3,9 @@
 import logging
 import threading
 
-from datasets import clips
+import numpy as np
+
+from datasets import clips, flow
 from datasets.items import Index, Item
 from datasets.order import ClipSpec
 
@@ -23,7 +25,7 @@ class Health:
         self._total = len({i.key for items in index.splits.values() for i in items})
         self._fraction = max_bad_fraction
         self._read: set[str] = set()
-        self._warned = False
+        self._warned, self._warned_of_rate = False, False
         self._lock = threading.Lock()
 
     def reads(self, item: Item) -> None:
@@ -37,6 +39,21 @@ class Health:
             if not self._warned:
                 clips.warn_of_short(item.key, clip_spec, short)
             self._warned = True
+
+    def warns_of_rate(self, item: Item, clip_spec: ClipSpec, times: np.ndarray) -> None:
+        """Warns of the first clip that shows flow of another rate than its own."""
+        with self._lock:
+            rate = None if self._warned_of_rate else flow.other_rate(times, clip_spec)
+            self._warned_of_rate |= rate is not None
+        if rate is not None:
+            LOGGER.warning(
+                "The flow of %s is of %.3g frames a second, clips are of %.3g: it is "
+                "that to the next stored frame. `--fps` of datasets.prepare or the "
+                "clip's `rate` makes them equal.",
+                item.key,
+                rate,
+                clip_spec.rate,
+            )
 
     def breaks(self, item: Item, why: str) -> None:
         """Names a broken video; ValueError when there are too many."""

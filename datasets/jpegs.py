@@ -1,4 +1,4 @@
-"""Reads videos that are stored as JPEG pictures: only those of a clip are decoded."""
+"""Reads videos that are stored as pictures: only those of a clip are decoded."""
 
 import itertools
 import os
@@ -83,7 +83,10 @@ class StoredFrames:
     Attributes:
         times: As given, of the frames between the two.
         bad: Pictures so far that did not decode; there are none.
+        codec: Of the pictures.
     """
+
+    codec = "mjpeg"
 
     def __init__(
         self,
@@ -101,8 +104,7 @@ class StoredFrames:
         numbers = np.flatnonzero(inside)
         self.times = times[numbers]
         self._places = [places[number] for number in numbers]
-        self._context = av.CodecContext.create("mjpeg", "r")
-        self._context.thread_count = 1
+        self._context = self._decoder()
         if not len(numbers):
             self.close()
             raise BrokenVideoError(path, f"no frames after {start:g} s")
@@ -166,3 +168,8 @@ class StoredFrames:
     def _picture(self, number: int) -> av.VideoFrame:
         data = self._file.read(*self._places[number])
         return self._context.decode(av.Packet(data))[0]
+
+    def _decoder(self) -> av.VideoCodecContext:
+        context = av.CodecContext.create(self.codec, "r")
+        context.thread_count = 1
+        return context

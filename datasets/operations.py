@@ -1,8 +1,9 @@
 """What augmentation does to the pixels of a clip: pure functions, alike on all frames.
 
 Clips are uint8 (frames, height, width, 3), or with a fourth channel of objects, which
-moves with the picture but is never coloured. Statistics are of the whole clip, so that
-no frame is changed in another way than the next.
+moves with the picture but is never coloured; of 2 channels, flow, only `erase` makes
+sense. Statistics are of the whole clip, so that no frame is changed in another way than
+the next.
 """
 
 import math
@@ -164,7 +165,7 @@ def erase(
 ) -> np.ndarray:
     """Fills a rectangle with the same noise in all frames; objects stay.
 
-    As https://arxiv.org/abs/1708.04896.
+    As https://arxiv.org/abs/1708.04896. In flow nothing moves there.
 
     Args:
         clip: To change.
@@ -179,7 +180,8 @@ def erase(
     top, left = round(y * (clip.shape[1] - height)), round(x * (clip.shape[2] - width))
     noise = np.random.default_rng(seed).integers(256, size=(height, width, 3))
     result = clip.copy()
-    result[:, top : top + height, left : left + width, :3] = noise
+    moves = clip.shape[-1] == 2
+    result[:, top : top + height, left : left + width, :3] = 128 if moves else noise
     return result
 
 

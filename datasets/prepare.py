@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -209,7 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.name,
         options.out,
         options.data_dir,
-        Form(options.frames, options.short_side, options.gop, options.fps),
+        Form(**{field.name: getattr(options, field.name) for field in fields(Form)}),
         dict(map(_option, options.option)),
         shard_bytes=options.shard_mb << 20,
         workers=options.workers,
@@ -242,6 +243,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--short_side", type=int, help="pixels of the shorter side of larger pictures")
     add("--gop", type=int, help="frames from one key frame to the next")
     add("--frames", action="store_true", help="write JPEG pictures, not video files")
+    flow = "write the optical flow from each frame to the next (TV-L1), as PNG pictures"
+    add("--flow", action="store_true", help=flow)
     add("--fps", type=float, help="frames a second to keep of faster videos")
     add("--shard_mb", type=int, default=192, help="size of a shard, about")
     add("--workers", type=int, help="videos at once (default: one for each core)")

@@ -8,8 +8,8 @@ Each video is a record, with all clips that are of it:
     labels        of all clips, one after the other; label_counts says how many each has
     video         the file; or in the form of frames
     times         seconds of each frame
-    frames        its JPEG file; sizes are their bytes, checksums their CRC-32, shape is
-                  height and width
+    frames        its JPEG file, or its flow as PNG; sizes are their bytes, checksums
+                  their CRC-32, shape is height and width
 """
 
 import dataclasses
@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets import tfrecord
+from datasets.flow import flow_pngs
 from datasets.order import SPLITS
 from datasets.transcode import Form, jpegs, video_bytes
 
@@ -97,11 +98,12 @@ def store(record: Record, form: Form) -> tuple[bytes, int, int]:
         "label_counts": [len(clip[2]) for clip in record.clips],
     }
     # Features lie in their order: the largest one last, at the example's end.
-    if not form.frames:
+    if not form.still:
         content = video_bytes(record.path, form)
         example = tfrecord.encode(features | {"video": [content]})
         return example, len(example) - len(content), len(content)
-    times, files, shape = jpegs(record.path, form, *record.part)
+    stored = flow_pngs if form.flow else jpegs
+    times, files, shape = stored(record.path, form, *record.part)
     sizes = [len(file) for file in files]
     features |= {"times": times, "shape": shape, "sizes": sizes}
     features |= {"checksums": [*map(zlib.crc32, files)], "frames": files}

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from datasets.decode import Video
+from datasets.flow import CHANNELS, StoredFlow, check_options
 from datasets.items import Index, Item, read_exclude
 from datasets.jpegs import ShardFile, StoredFrames
 from datasets.listing import without_collector
@@ -24,6 +25,7 @@ class VideoShards(VideoSource):
 
     They come in the order in which the data set has them, so that a seed gives the
     same batches as there if no video was broken. Keys are the videos' paths in it.
+    Clips of shards of flow have its 2 channels, in [-1, 1] as `TVL1Flow` gives them.
 
     Args:
         data_dir: The folder.
@@ -31,18 +33,23 @@ class VideoShards(VideoSource):
         options: Those of `source.VideoSource`, without `task`.
 
     Raises:
-        ValueError: The folder is not whole.
+        ValueError: The folder is not whole, or holds flow that an option does not suit.
     """
 
     def __init__(self, data_dir: str, exclude: str | None = None, **options):
         meta = read_meta(data_dir)
         check_shards(data_dir, meta)
+        form = meta["form"]
+        if form["flow"]:
+            check_options(options.get("augmentation"), options.get("objects"))
         with without_collector():
             splits, self._places = _read(data_dir, meta, read_exclude(exclude))
         super().__init__(Index(meta["classes"], splits), task=meta["task"], **options)
-        self._frames = meta["form"]["frames"]
+        self._pictures = StoredFrames if form["frames"] else None
+        if form["flow"]:
+            self._pictures, self.inputs, self.channels = StoredFlow, ("flow",), CHANNELS
         self._cache.opener = self._open
-        if self._frames:
+        if self._pictures:
             self._cache.limit = None  # A JPEG is as quick as what a held frame needs.
 
     def _open(
@@ -50,8 +57,8 @@ class VideoShards(VideoSource):
     ) -> Video | StoredFrames:
         shard, *place = self._places[path]
         file = ShardFile(shard, path)
-        if self._frames:
-            return StoredFrames.of_record(path, file, *place, start, end)
+        if self._pictures:
+            return self._pictures.of_record(path, file, *place, start, end)
         try:
             content = file.read(*place)
         finally:

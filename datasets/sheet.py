@@ -43,8 +43,12 @@ def sheet(
     pictures, labels, *_ = next(iter(clips.batches(spec, "train", rows, seed)))
     if isinstance(pictures, dict):  # With maps of objects.
         pictures = pictures["clip"]
+    pictures = np.asarray(pictures)
+    if pictures.shape[-1] == 2:  # Flow; red is to the right, green is down.
+        still = np.zeros_like(pictures[..., :1])
+        pictures = (np.concatenate([pictures, still], axis=-1) + 1) / 2
     names = [label_text(clips.classes, label) for label in np.asarray(labels)]
-    _draw(Path(out), np.asarray(pictures), names)
+    _draw(Path(out), pictures, names)
     print(f"{rows} training clips: {out}", flush=True)
     return Path(out)
 

@@ -76,11 +76,14 @@ class VideoSource(Shared):
 
     Attributes:
         inputs: What clips hold, by the names of a model's inputs.
+        channels: Of the clips: 3 of RGB, 2 of optical flow.
         root: Folder that the videos are in.
         partners: The class that each class is in a mirror.
         soft_labels: Whether training labels are shares of the classes, as clips are
             mixed: float32 (batch, classes) of either task.
     """
+
+    channels = 3
 
     def __init__(
         self,
@@ -253,8 +256,8 @@ class VideoSource(Shared):
         return clip, BROKEN if clip is None else index, False
 
     def shape(self, clip_spec: ClipSpec) -> tuple[int, ...]:
-        """Shape of what `training_clip` reads: RGB, and a channel of objects."""
-        return (*clip_spec.shape[:3], 3 + (self._objects is not None))
+        """Shape of what `training_clip` reads: channels, and one of objects."""
+        return (*clip_spec.shape[:3], self.channels + (self._objects is not None))
 
     def labels(self, split: str) -> np.ndarray:
         """Labels of a split: int32 (videos,), or float32 (videos, classes) if multi."""
@@ -280,6 +283,8 @@ class VideoSource(Shared):
                 with self._cache.open(item.path, item.start, item.end) as video:
                     if clips.is_too_short(video.times, clip_spec, uniform):
                         self.health.warns_of_short(item, clip_spec, self.short)
+                    if self.channels == 2 and not (uniform or clip_spec.segments):
+                        self.health.warns_of_rate(item, clip_spec, video.times)
                     how = (views[0].place, rng, uniform, self.short)
                     wanted = clips.chosen(video.times, clip_spec, *how)
                     maps = self._objects and self._objects.read(item)

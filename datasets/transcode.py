@@ -30,25 +30,37 @@ class Form:
         short_side: Pixels of the shorter side of larger pictures; None is their own.
         gop: Frames from one key frame to the next.
         fps: Frames a second that are kept of videos with more; None is all.
+        flow: Whether as the optical flow from each frame to the next, in PNG pictures.
     """
 
     frames: bool = False
     short_side: int | None = None
     gop: int | None = None
     fps: float | None = None
+    flow: bool = False
 
     def __post_init__(self):
         side, gop, fps = self.short_side, self.gop, self.fps
         check(side is None or side >= 16, "short_side", "at least 16", side)
         check(gop is None or gop >= 1, "gop", "at least 1", gop)
-        check(gop is None or not self.frames, "gop", "left out with frames", gop)
+        check(
+            not (self.frames and self.flow), "flow", "left out with frames", self.flow
+        )
+        for name in ("frames", "flow"):
+            valid = gop is None or not getattr(self, name)
+            check(valid, "gop", f"left out with {name}", gop)
         check(fps is None or fps > 0, "fps", "above 0", fps)
+
+    @property
+    def still(self) -> bool:
+        """Whether each frame is a picture of its own."""
+        return self.frames or self.flow
 
     @property
     def codec(self) -> str | None:
         """What encodes; None where files stay as they are."""
-        if self.frames:
-            return "mjpeg"
+        if self.still:
+            return "mjpeg" if self.frames else "png"
         if (self.short_side, self.gop, self.fps) == (None, None, None):
             return None
         return next(name for name in VIDEO_CODECS if name in av.codecs_available)
@@ -71,7 +83,7 @@ def video_bytes(path: str, form: Form) -> bytes:
         raise BrokenVideoError(path, reason(error)) from None
     with Video(path, content=content) as video:
         if form.codec is not None:
-            return _encode(path, _pictures(video, form, "yuv420p"), form)
+            return _encode(path, pictures(video, form, "yuv420p"), form)
         _first(path, video.numbered_frames())
         return content
 
@@ -91,7 +103,7 @@ def jpegs(
     times, files = [], []
     context = None
     with Video(path, start, end) as video:
-        for time, frame in _pictures(video, form, "yuvj420p"):
+        for time, frame in pictures(video, form, "yuvj420p"):
             if context is None:
                 context = _jpeg_encoder(frame)
             frame.pts, frame.time_base = len(times), context.time_base
@@ -102,10 +114,16 @@ def jpegs(
     return times, files, (context.height, context.width)
 
 
-def _pictures(
+def pictures(
     video: Video, form: Form, pixels: str
 ) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Seconds and pictures of the frames to store, upright and scaled."""
+    """Seconds and pictures of the frames to store, upright and scaled.
+
+    Args:
+        video: To decode.
+        form: Says which frames, and their size.
+        pixels: Their format, as FFmpeg names it.
+    """
     scaler, kept = VideoReformatter(), _kept(video.times, form.fps)
     for number, frame in video.numbered_frames():
         if number not in kept:

@@ -72,6 +72,13 @@ RULES = [
         },
     ),
     (
+        "datasets/flow.py",
+        {
+            "top": ("datasets", "numpy", "av"),
+            "lazy": ("keras", "zoo.inference", "zoo.layers.flow"),
+        },
+    ),
+    (
         "datasets/builders.py",
         {"top": ("datasets", "numpy", "av", "tensorflow_datasets"), "lazy": ()},
     ),

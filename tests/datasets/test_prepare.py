@@ -137,7 +137,8 @@ def test_writes_folders_and_tables_into_shards(tmp_path, capsys):
         assert {item.path for item in shards.items("train")} == {"a/0.mp4", "b/0.mp4"}
         assert "2 videos in 1 shard, encoded by mjpeg\n" in capsys.readouterr().out
         form = json.loads((out / "meta.json").read_text())["form"]
-        assert form == {"frames": True, "short_side": 16, "gop": None, "fps": 5.0}
+        expected = {"frames": True, "short_side": 16, "gop": None, "fps": 5.0}
+        assert form == expected | {"flow": False}
 
 
 @pytest.mark.parametrize(
