@@ -14,11 +14,12 @@ def work(
     times: int = 1,
     audit: bool = False,
     role: str | None = None,
+    dry_run: bool = False,
 ):
     """Does next to nothing."""
     arguments = dict(locals())
     CALLS.append(arguments)
-    if role or audit:
+    if role or audit or dry_run:
         return number
     with open(f"{workdir}/done.txt", "w") as file:
         file.write("done")

@@ -63,6 +63,10 @@ def run(
     body = configure(job, values, list(options))
     _check_complete(job, values)
     workdir = _bound(f"{job}.workdir")
+    if _bound(f"{job}.dry_run"):
+        result = body()
+        print(f"\nThe settings:\n\n{gin.operative_config_str()}")
+        return result
     guest = _bound(f"{job}.role") == "worker" or _bound(f"{job}.audit")
     if guest or record.RECORDED in os.environ:
         return body()  # The folder, and the record in it, are another's.
@@ -74,9 +78,11 @@ def run(
         raise KeyboardInterrupt(RESUMES if workdir else "") from None
     finally:
         if workdir and os.path.isdir(workdir):
-            write_text(
-                pathlib.Path(workdir, record.OPERATIVE), gin.operative_config_str()
-            )
+            # A disk that is full has made the job fail, whose error matters more.
+            with contextlib.suppress(OSError):
+                write_text(
+                    pathlib.Path(workdir, record.OPERATIVE), gin.operative_config_str()
+                )
 
 
 def configure(job: str, values: FlagValues, options: list[str]) -> Callable:

@@ -6,7 +6,7 @@ import os
 import pathlib
 import re
 
-from zoo.files import write_text
+from zoo.files import check_writable, write_text
 
 CONFIG, OPERATIVE, METRICS = "config.gin", "operative.gin", "metrics.csv"
 PREDICTIONS = "predictions.npz"  # Of an evaluation.
@@ -19,6 +19,9 @@ FREE = {
     "warmup_steps",
     "verbose",
     "log_every",
+    "save_minutes",
+    "profile",
+    "dry_run",
     "max_trials",
     "trials_per_process",
     "workers",
@@ -42,7 +45,7 @@ def write(workdir: str | os.PathLike, module: str, text: str) -> None:
         text: All settings, as gin writes them.
 
     Raises:
-        ValueError: The folder holds a run of another config.
+        ValueError: The folder holds a run of another config, or can not be written to.
     """
     folder = pathlib.Path(workdir)
     path = folder / CONFIG
@@ -50,7 +53,7 @@ def write(workdir: str | os.PathLike, module: str, text: str) -> None:
     begun = path.exists() and {p.name for p in folder.iterdir()} - {CONFIG, OPERATIVE}
     if begun:
         _refuse_another(folder, settings(text))
-    folder.mkdir(parents=True, exist_ok=True)
+    check_writable(folder)
     head = f"# Repeats the run: python -m {module} --gin_file={path}\n"
     write_text(path, head + text)
 

@@ -1,3 +1,4 @@
+import errno
 import inspect
 import os
 import sys
@@ -68,6 +69,32 @@ def test_a_run_that_another_process_recorded_is_not_recorded_again(
     run(tmp_path)
     assert tmp_path.joinpath("config.gin").read_text() == "# as it was"
     assert not tmp_path.joinpath("operative.gin").exists()
+
+
+def test_dry_run_tells_all_settings_and_writes_nothing(config, tmp_path, capsys):
+    assert run(tmp_path / "a", config, "--dry_run", dry_run="look") == 2
+    out = capsys.readouterr().out
+    assert "toy_job.work.number = 2" in out
+    assert "toy_job.Clips.steps = 1" in out  # Its default.
+    assert list(tmp_path.iterdir()) == [tmp_path / "toy.gin"]
+
+
+def test_folder_that_can_not_be_written_to_is_told_at_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    count = len(toy_job.CALLS)
+    line = message("toy_job.work", f"--workdir={tmp_path / 'file' / 'run'}")
+    assert line.startswith("`workdir` must be a folder that can be written to. Got: ")
+    assert len(toy_job.CALLS) == count
+
+
+def test_error_of_the_job_is_told_where_the_disk_is_full(tmp_path, monkeypatch):
+    def refuse(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(launch, "write_text", refuse)
+    binding = "--gin_bindings=toy_job.work.number=-1"
+    line = message("toy_job.work", f"--workdir={tmp_path}", binding)
+    assert line == "`number` must be at least 0. Got: -1"
 
 
 @pytest.mark.parametrize("guest", ["--role=worker", "--audit"])
