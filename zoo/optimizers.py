@@ -1,4 +1,7 @@
-"""The optimizer of training."""
+"""The optimizers of training."""
+
+import contextlib
+from collections.abc import Iterator
 
 import keras
 from keras import ops
@@ -25,3 +28,31 @@ class KernelDecaySGD(keras.optimizers.SGD):
 
     def get_config(self):
         return {**super().get_config(), "kernel_decay": self.kernel_decay}
+
+
+def kernel_decay_adamw(*args, **kwargs) -> keras.optimizers.AdamW:
+    """Keras' AdamW (https://arxiv.org/abs/1711.05101), which decays kernels only."""
+    made = keras.optimizers.AdamW(*args, **kwargs)
+    made.exclude_from_weight_decay(var_names=["^(?!.*kernel)"])
+    return made
+
+
+@contextlib.contextmanager
+def averaged(trainee: keras.Model) -> Iterator[None]:
+    """Gives a compiled model's weights, for a while, their moving averages.
+
+    Nothing changes where its optimizer keeps none.
+    """
+    # In half precision another optimizer scales the loss for the one that averages.
+    optimizer = trainee.optimizer
+    if not getattr(optimizer, "inner_optimizer", optimizer).use_ema:
+        yield
+        return
+    weights = trainee.trainable_variables
+    raw = [ops.convert_to_numpy(weight.value) for weight in weights]
+    optimizer.finalize_variable_values(weights)
+    try:
+        yield
+    finally:
+        for weight, value in zip(weights, raw, strict=True):
+            weight.assign(value)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import keras
 
-from zoo import checkpoints, monitor, weights
+from zoo import checkpoints, monitor, optimizers, weights
 from zoo.inference import BEST_WEIGHTS
 from zoo.record import METRICS
 
@@ -137,13 +137,14 @@ class Session(keras.callbacks.Callback):
             checkpoints.check_finite(self.variables)
         except checkpoints.NotFinite as error:
             self._stop(f"{error} after step {step}")
-        scores = self.score()
+        with optimizers.averaged(self.model):
+            scores = self.score()
+            score = scores[self.score_name]
+            best = self.progress.best
+            if best is None or score >= best:
+                best = score
+                weights.save(self.network, self.workdir / BEST_WEIGHTS)
         self.row |= {f"validation_{name}": value for name, value in scores.items()}
-        score = scores[self.score_name]
-        best = self.progress.best
-        if best is None or score >= best:
-            best = score
-            weights.save(self.network, self.workdir / BEST_WEIGHTS)
         self.progress = checkpoints.Progress(step, best)
         return "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
 

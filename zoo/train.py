@@ -10,6 +10,9 @@ if __name__ == "__main__":  # First, as the libraries below write on the screen.
         "zoo.train.train",
         "--gin_file=train/tvn1.gin --data=videos --workdir=runs/tvn1",
         weights="to begin with: a run's folder, a .weights.h5 file, or I3D's or S3D's",
+        new_head="begin with a new classifier, as other classes need it",
+        freeze="layers that do not train, by a regular expression of their names, such "
+        "as '(?!head).*'",
         search="folder of a search whose best networks become an ensemble, in place "
         "of --model;\n--data is its clips where not given",
         top_k="networks of the --search to train, one after the other (default 3): the "
@@ -25,7 +28,16 @@ from dataclasses import dataclass
 
 import keras
 
-from zoo import diversity, ensemble, files, inference, inputs, registry, training
+from zoo import (
+    diversity,
+    ensemble,
+    files,
+    freezing,
+    inference,
+    inputs,
+    registry,
+    training,
+)
 from zoo.genotypes import FOUND, ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check, check_whole
 from zoo.weights import load as load_weights
@@ -49,6 +61,7 @@ def train(
     verbose: bool = True,
     search: str | None = None,
     top_k: int | None = None,
+    freeze: str | None = None,
     **options,
 ) -> dict[str, float]:
     """Trains a network on a clip source, in a folder of its own.
@@ -78,6 +91,8 @@ def train(
         verbose: Whether to show the progress.
         search: Folder of a search, in place of a model.
         top_k: Networks of the search to train; None is three.
+        freeze: Regular expression of whole names of layers that do not train; their
+            batch norm is as in inference.
         **options: Of the network's family, such as `pooling` and `dropout`.
 
     Returns:
@@ -86,11 +101,12 @@ def train(
     """
     check(len(clips.classes) > 1, "clips", "of two classes or more", clips.classes)
     how = {"save_every": save_every, "log_every": log_every, "verbose": verbose}
-    how["validation_limit"] = validation_limit
+    how |= {"validation_limit": validation_limit, "freeze": freeze}
     job = _Job(clips, recipe or training.Recipe(), clip_spec, options, how)
     folder = pathlib.Path(workdir)
     if search is not None:
-        for name, value in [("model", model), ("weights", weights)]:
+        own = {"model": model, "weights": weights, "freeze": freeze}
+        for name, value in own.items():
             check(value is None, name, "left out with `search`", value)
         top_k = TOP_K if top_k is None else top_k
         return _train_members(job, folder, search, top_k, seed)
@@ -131,6 +147,8 @@ class _Job:
         keras.utils.set_random_seed(seed)
         network = about.build()
         inputs.check_source(network, clips)  # Before the folder says what it holds.
+        if self.how["freeze"] is not None:
+            freezing.find(network, self.how["freeze"])
         if weights and not (folder / training.CHECKPOINT).exists():
             load_weights(network, _weights_file(weights), skip_head=new_head)
         inference.describe(folder, about)

@@ -1,18 +1,16 @@
 """Training and its scores: what `zoo.train` and the search's proxy training share."""
 
-import math
 import os
 import pathlib
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import keras
 
-from zoo import inference, inputs, losses, metrics, outputs
+from zoo import freezing, inference, inputs, losses, metrics, outputs
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check, check_whole
-from zoo.optimizers import KernelDecaySGD
+from zoo.recipe import Recipe, optimizer
 from zoo.session import BEST_WEIGHTS, CHECKPOINT, Session, TrainingDiverged
 
 __all__ = [
@@ -27,82 +25,6 @@ __all__ = [
     "scorer",
     "validation_split",
 ]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train: SGD with momentum, a linear warm-up, then a cosine to zero.
-
-    The defaults suit some hundred clips.
-
-    Args:
-        steps: Of the whole training.
-        batch_size: Clips in a step.
-        learning_rate: Its peak, at the end of the warm-up.
-        warmup_steps: Fewer than `steps`; 0 starts at the peak, None is a tenth.
-        momentum: From 0 to below 1.
-        weight_decay: Times each kernel, added to its gradient: the derivative of half
-            its square. Those of the dense layers in gates decay, too; batch norm and
-            biases do not.
-        label_smoothing: Share of the target that is spread over the classes; with
-            several labels a clip, the share that is drawn to one half.
-        clip_norm: Longest the gradient of all weights together may be; None is any.
-        class_weights: "balanced" weighs each clip by how rare its class is, such that
-            all classes together count alike; None counts clips alike.
-    """
-
-    steps: int = 1000
-    batch_size: int = 16
-    learning_rate: float = 0.1
-    warmup_steps: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    label_smoothing: float = 0.0
-    clip_norm: float | None = None
-    class_weights: str | None = None
-
-    def __post_init__(self):
-        check_whole(self.steps, "steps")
-        check_whole(self.batch_size, "batch_size")
-        if self.warmup_steps is not None:
-            check_whole(self.warmup_steps, "warmup_steps", least=0)
-            fewer, rule = self.warmup_steps < self.steps, f"below `steps`, {self.steps}"
-            check(fewer, "warmup_steps", rule, self.warmup_steps)
-        positive = 0 < self.learning_rate < math.inf
-        check(positive, "learning_rate", "above 0", self.learning_rate)
-        for name in ("momentum", "label_smoothing"):
-            value = getattr(self, name)
-            check(0 <= value < 1, name, "from 0 to below 1", value)
-        decays = 0 <= self.weight_decay < 1
-        check(decays, "weight_decay", "from 0 to below 1", self.weight_decay)
-        clips = self.clip_norm is None or self.clip_norm > 0
-        check(clips, "clip_norm", "above 0, or None", self.clip_norm)
-        known = self.class_weights in (None, "balanced")
-        check(known, "class_weights", '"balanced" or None', self.class_weights)
-
-    def schedule(self) -> keras.optimizers.schedules.LearningRateSchedule:
-        """The learning rate of each step."""
-        warmup = self.warmup_steps
-        warmup = self.steps // 10 if warmup is None else warmup
-        decay = keras.optimizers.schedules.CosineDecay
-        if not warmup:
-            return decay(self.learning_rate, self.steps)
-        return decay(
-            0.0,
-            self.steps - warmup,
-            warmup_target=self.learning_rate,
-            warmup_steps=warmup,
-        )
-
-
-def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """The optimizer that a recipe means."""
-    return KernelDecaySGD(
-        recipe.schedule(),
-        momentum=float(recipe.momentum),
-        global_clipnorm=recipe.clip_norm,
-        kernel_decay=recipe.weight_decay,
-    )
 
 
 def score_name(task: str) -> str:
@@ -176,6 +98,7 @@ def fit(
     verbose: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     unit: str = "step",
+    freeze: str | None = None,
 ) -> dict[str, float]:
     """Trains a model, in place, and resumes where an interrupted call stopped.
 
@@ -197,6 +120,8 @@ def fit(
         verbose: Whether to show the progress.
         callbacks: For Keras' `fit`, to which all is one epoch; they may stop it.
         unit: What the progress calls a step.
+        freeze: Regular expression of whole names of layers that do not train; their
+            batch norm is as in inference.
 
     Returns:
         "step", and of the last row "loss" and what else it holds: "accuracy", and with
@@ -204,29 +129,32 @@ def fit(
 
     Raises:
         TrainingDiverged: The loss or a weight is no longer a number.
-        ValueError: The workdir holds a checkpoint of another model, or the clips lack
-            something that the model reads.
+        ValueError: The workdir holds a checkpoint of another model, the clips lack
+            something that the model reads, or `freeze` fits no layer, or all.
     """
     check_whole(save_every, "save_every")
     check_whole(log_every, "log_every")
     inputs.check_source(model, clips)
-    trainee = _Trainee(inputs.named(model), model.output, name="trainee")
-    trainee.prepare(clips, recipe)
-    how = (save_every, log_every, verbose, unit)
-    session = Session(model, trainee.optimizer, recipe, *how)
-    if workdir is not None:
-        _open(session, model, clips, clip_spec, workdir, validation_limit)
-    start = session.progress.step
-    if start < recipe.steps:
-        trainee.fit(
-            inputs.training_batches(
-                trainee, clips, clip_spec, recipe.batch_size, seed, start
-            ),
-            steps_per_epoch=recipe.steps - start,
-            shuffle=False,
-            callbacks=[session, *callbacks],
-            verbose=0,
-        )
+    with freezing.frozen(model, freeze):
+        trainee = _Trainee(inputs.named(model), model.output, name="trainee")
+        trainee.prepare(clips, recipe)
+        how = (save_every, log_every, verbose, unit)
+        session = Session(model, trainee.optimizer, recipe, *how)
+        if workdir is not None:
+            _open(session, model, clips, clip_spec, workdir, validation_limit)
+        start = session.progress.step
+        if start < recipe.steps:
+            trainee.fit(
+                inputs.training_batches(
+                    trainee, clips, clip_spec, recipe.batch_size, seed, start
+                ),
+                steps_per_epoch=recipe.steps - start,
+                shuffle=False,
+                callbacks=[session, *callbacks],
+                verbose=0,
+            )
+        else:  # As Keras does at the end of `fit`: the averages, if there are any.
+            trainee.optimizer.finalize_variable_values(trainee.trainable_variables)
     done = trainee.stop_training or session.progress.step >= recipe.steps
     check(done, "clips", "endless in training", f"{session.progress.step} batches")
     return session.result()

@@ -129,6 +129,27 @@ def test_training_begins_with_the_weights_of_another_run(genotype, tmp_path):
 
 
 @pytest.mark.model
+def test_new_head_trains_on_frozen_layers_of_another_run(genotype, tmp_path):
+    train.train(str(tmp_path / "a"), genotype, ArrayClips(), **OPTIONS)
+    classes = ArrayClips(classes=("dark", "light"))
+    options = {**OPTIONS, "weights": str(tmp_path / "a"), "new_head": True}
+    with pytest.raises(ValueError, match="`freeze` must be a regular expression"):
+        train.train(str(tmp_path / "b"), genotype, classes, freeze="body", **options)
+    assert not (tmp_path / "b").exists()
+    options["freeze"] = "(?!head).*"
+    train.train(str(tmp_path / "b"), genotype, classes, **options)
+    old, new = (zoo.load(tmp_path / name).model for name in "ab")
+    pairs = zip(old.layers, new.layers, strict=True)
+    kept = [(a.get_weights(), b.get_weights()) for a, b in pairs if a.name != "head"]
+    for one, other in kept:
+        for before, after in zip(one, other, strict=True):
+            np.testing.assert_array_equal(before, after)
+    assert sum(len(one) for one, _ in kept) > 4
+    assert old.get_layer("head").get_weights()[-1].shape == (3,)
+    assert new.get_layer("head").get_weights()[-1].shape == (2,)
+
+
+@pytest.mark.model
 def test_folder_of_another_network_is_refused(genotype, tmp_path):
     folder = tmp_path / "run"
     train.train(str(folder), genotype, ArrayClips(), **OPTIONS)
@@ -191,6 +212,7 @@ def test_all_are_taken_where_there_are_fewer(search, tmp_path):
         ({"search": "nowhere"}, r"`search` must be a search's folder, with history"),
         ({"model": "tvn1"}, "`model` must be left out with `search`"),
         ({"weights": "runs/a"}, "`weights` must be left out with `search`"),
+        ({"freeze": "a"}, "`freeze` must be left out with `search`"),
         ({"search": None}, "`model` must be given where there is no `search`"),
         (
             {"search": None, "model": "tvn1", "top_k": 2},

@@ -1,13 +1,9 @@
-import math
-
-import keras
 import numpy as np
 import pytest
 from clip_sources import TINY, ArrayClips, tiny_network
 from keras import ops
 
 from zoo import monitor, session, training
-from zoo.layers.gating import SqueezeExcite
 
 RECIPE = training.Recipe(
     steps=6,
@@ -28,67 +24,6 @@ def fit(network, workdir=None, clips=None, recipe=RECIPE, **options):
     clips = clips or ArrayClips()
     options = {"save_every": 2, "log_every": 1, "verbose": False, **options}
     return training.fit(network, clips, TINY, recipe, workdir, **options)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"steps": 0},
-        {"steps": 2.5},
-        {"batch_size": -1},
-        {"learning_rate": 0.0},
-        {"learning_rate": math.nan},
-        {"warmup_steps": 6},
-        {"momentum": 1.0},
-        {"weight_decay": -0.1},
-        {"label_smoothing": 1.0},
-        {"clip_norm": 0.0},
-    ],
-)
-def test_recipe_rejects_nonsense(wrong):
-    fields = {"steps": 6, "batch_size": 4, "learning_rate": 0.1, **wrong}
-    with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must be"):
-        training.Recipe(**fields)
-
-
-def test_rate_rises_in_a_line_and_falls_in_a_cosine():
-    recipe = training.Recipe(10, 1, learning_rate=2.0, warmup_steps=4)
-    rates = [float(recipe.schedule()(step)) for step in range(11)]
-    np.testing.assert_allclose(rates[:5], [0, 0.5, 1, 1.5, 2])
-    np.testing.assert_allclose(rates[7], 1, rtol=1e-6)
-    np.testing.assert_allclose(rates[10], 0, atol=1e-6)
-
-
-def test_rate_starts_at_its_peak_without_a_warmup():
-    assert float(training.Recipe(10, 1, 2.0, warmup_steps=0).schedule()(0)) == 2
-
-
-def test_warmup_is_a_tenth_unless_given():
-    given, tenth = training.Recipe(30, 1, 2.0, 3), training.Recipe(30, 1, 2.0)
-    assert float(given.schedule()(2)) == float(tenth.schedule()(2)) < 2
-
-
-def test_only_kernels_decay():
-    recipe = training.Recipe(1, 1, learning_rate=0.5, momentum=0.0, weight_decay=0.1)
-    kernel = keras.Variable(np.ones(2, "float32"), name="kernel")
-    bias = keras.Variable(np.ones(2, "float32"), name="bias")
-    zero = ops.zeros(2)
-    training.optimizer(recipe).apply([zero, zero], [kernel, bias])
-    np.testing.assert_allclose(ops.convert_to_numpy(kernel.value), 0.95)
-    np.testing.assert_allclose(ops.convert_to_numpy(bias.value), 1)
-
-
-def test_kernels_in_gates_decay():
-    recipe = training.Recipe(1, 1, learning_rate=0.5, momentum=0.0, weight_decay=0.1)
-    gate = SqueezeExcite(2)
-    gate.build((None, 1, 1, 1, 3))
-    weights = gate.trainable_variables
-    before = [ops.convert_to_numpy(weight.value) for weight in weights]
-    training.optimizer(recipe).apply([ops.zeros(w.shape) for w in weights], weights)
-    for weight, old in zip(weights, before, strict=True):
-        factor = 0.95 if weight.name == "kernel" else 1
-        new = ops.convert_to_numpy(weight.value)
-        np.testing.assert_allclose(new, factor * old, rtol=1e-6)
 
 
 def test_score_of_a_task():
