@@ -5,11 +5,18 @@ import pathlib
 import gin
 import pytest
 
-from zoo import launch
+from zoo import flags, launch
 from zoo.genotypes import FOUND
 
 FOLDER = pathlib.Path(__file__).parents[1] / "gin"
 CONFIGS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.gin"))
+# Of a paper's training on a data set that has a name.
+OFFICIAL = [
+    path
+    for path in CONFIGS
+    if path.startswith("train/") and "clips = %clips" in (FOLDER / path).read_text()
+]
+JOB = "zoo.train.train"
 
 
 @pytest.mark.parametrize("path", CONFIGS)
@@ -50,4 +57,22 @@ def test_a_published_models_config_trains_it(path):
     else:
         assert model in FOUND
         assert model == stem or stem not in FOUND
+    gin.clear_config()
+
+
+@pytest.mark.parametrize("path", OFFICIAL)
+def test_folder_of_a_papers_data_is_all_that_must_be_given(path, tmp_path):
+    head = (FOLDER / path).read_text().partition("from __gin__")[0]
+    *argv, data, _ = head.split("python -m zoo.train ")[1].split()
+    assert f"--gin_file={path}" in argv
+    name, _, _ = data.removeprefix("--data=").partition(":")
+    argv += [f"--data={name}:{tmp_path}", f"--workdir={tmp_path}"]
+    options = {"weights": "to begin with"}
+    values = flags.parse_flags(JOB, argv, options, "")
+    launch._check_early(JOB, values)
+    launch.configure(JOB, values, list(options))
+    launch._check_complete(JOB, values)
+    source = str(launch.gin.query_parameter(f"{JOB}.clips")).strip("@()")
+    assert source == flags.OFFICIAL[name]
+    assert launch.gin.query_parameter(f"{source}.data_dir") == str(tmp_path)
     gin.clear_config()
