@@ -33,6 +33,7 @@ class MovingShapes(Shared):
 
     One frame says nothing about the action: its distribution of place, angle, size and
     colour is the same for all. Actions unfold in seconds, whatever the clip's rate.
+    Nothing augments clips: `videos_per_class` draws as many others as one likes.
 
     With `task="multi"` a video lasts `seconds`, shows several shapes at once, and each
     changes its action every 2 seconds. A clip is labelled with the actions it shows
