@@ -1,6 +1,6 @@
 """What a network reads of a clip: one array, or several by their names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
@@ -91,14 +91,25 @@ def training_batches(
     batch_size: int,
     seed: int,
     start: int,
+    watch: Callable[[Iterable], Iterable] = iter,
 ):
-    """Training batches in a form that Keras' `fit` neither skips nor reads twice."""
+    """Training batches in a form that Keras' `fit` neither skips nor reads twice.
+
+    Args:
+        model: Which reads them.
+        clips: A clip source.
+        clip_spec: Which clips to ask it for.
+        batch_size: Clips in a batch.
+        seed: Of the order and the augmentation.
+        start: The first batch.
+        watch: Passes batches on; it must not hold the model.
+    """
     # TensorFlow keeps what reads, so that must not hold the model.
     pick = picker(model)
 
     def read():
         batches = clips.batches(clip_spec, "train", batch_size, seed=seed, start=start)
-        return ((pick(clip), label) for clip, label in batches)
+        return watch((pick(clip), label) for clip, label in batches)
 
     if keras.backend.backend() != "tensorflow":
         return read()

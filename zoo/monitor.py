@@ -142,8 +142,8 @@ class ProgressLine:
         late = self.shown is None or now - self.shown >= self.interval
         return self.visible and (late or step == self.steps)
 
-    def show(self, step: int, numbers: dict[str, float]) -> None:
-        """Shows a step and its numbers."""
+    def show(self, step: int, numbers: dict[str, float], note: str = "") -> None:
+        """Shows a step and its numbers, and what else there is to say."""
         self.shown = time.monotonic()
         parts = [f"{self.unit} {step}/{self.steps}"]
         parts += [f"{name} {value:.4g}" for name, value in numbers.items()]
@@ -151,6 +151,7 @@ class ProgressLine:
         if rate:
             parts.append(f"{rate * self.batch_size:.3g} clips/s")
             parts.append(f"{clock((self.steps - step) / rate)} left")
+        parts += [note] if note else []
         self._print("  ".join(parts), last=step >= self.steps)
 
     def rate(self, step: int) -> float:

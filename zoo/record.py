@@ -8,7 +8,8 @@ import re
 
 from zoo.files import check_writable, write_text
 
-CONFIG, OPERATIVE, METRICS = "config.gin", "operative.gin", "metrics.csv"
+CONFIG, OPERATIVE = "config.gin", "operative.gin"
+METRICS, SPEED = "metrics.csv", "speed.csv"
 PREDICTIONS = "predictions.npz"  # Of an evaluation.
 # In the environment of a process whose run another process has recorded.
 RECORDED = "ZOO_RUN_IS_RECORDED"

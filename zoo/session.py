@@ -1,20 +1,41 @@
 """What happens beside the steps of training: rows, scores, checkpoints, alarms."""
 
+import contextlib
 import math
 import pathlib
-from collections.abc import Callable
+import sys
+import time
+from collections.abc import Callable, Iterator
 
 import keras
+import numpy as np
 
-from zoo import checkpoints, monitor, optimizers, weights
+from zoo import (
+    boards,
+    checkpoints,
+    files,
+    metrics,
+    monitor,
+    optimizers,
+    signals,
+    weights,
+)
+from zoo.habits import Habits
 from zoo.inference import BEST_WEIGHTS
-from zoo.record import METRICS
+from zoo.pace import Pace
+from zoo.record import METRICS, SPEED
 
 CHECKPOINT = "checkpoint.npz"
+CURVES = ("clips_per_second", "input_wait")
+SPEEDS = [*CURVES, "seconds", "aside"]  # Of speed.csv.
 
 
 class TrainingDiverged(ValueError):  # noqa: N818
     """The loss or a weight is no longer a number."""
+
+
+class NotSaved(OSError):  # noqa: N818
+    """The disk took no more."""
 
 
 class Session(keras.callbacks.Callback):
@@ -24,10 +45,7 @@ class Session(keras.callbacks.Callback):
         network: The model, which Keras trains through a wrapper of the same weights.
         optimizer: Built for it.
         recipe: How it trains.
-        save_every: Steps between checkpoints.
-        log_every: Steps between rows.
-        verbose: Whether to show the progress.
-        unit: What the progress calls a step.
+        habits: When it writes, and what it shows.
     """
 
     def __init__(
@@ -35,19 +53,17 @@ class Session(keras.callbacks.Callback):
         network: keras.Model,
         optimizer: keras.optimizers.Optimizer,
         recipe,
-        save_every: int,
-        log_every: int,
-        verbose: bool,
-        unit: str = "step",
+        habits: Habits,
     ):
         super().__init__()
         self.variables = [*network.variables, *optimizer.variables]
         self.network, self.recipe, self.schedule = network, recipe, recipe.schedule()
-        self.save_every, self.log_every = save_every, log_every
-        self.verbose, self.unit = verbose, unit
+        self.habits, self.pace = habits, Pace(recipe.batch_size)
         self.progress = checkpoints.Progress()
-        self.workdir = self.table = self.events = self.score = None
+        self.workdir = self.table = self.speed = self.events = self.score = None
+        self.profile = boards.Profile(None, "")
         self.row: dict[str, float] = {}
+        self.seen: tuple[np.ndarray, np.ndarray] | None = None
         self.sound = 0  # The last step whose loss was seen to be a number.
 
     def open(
@@ -56,6 +72,7 @@ class Session(keras.callbacks.Callback):
         columns: list[str],
         score: Callable[[], dict[str, float]],
         score_name: str,
+        clips,
     ) -> None:
         """Goes on from the checkpoint of a folder, and writes there.
 
@@ -64,40 +81,75 @@ class Session(keras.callbacks.Callback):
             columns: Of metrics.csv.
             score: Gives the validation scores.
             score_name: The one that says which weights are best.
+            clips: The clip source.
         """
-        workdir.mkdir(parents=True, exist_ok=True)
+        size = sum(4 * math.prod(variable.shape) for variable in self.variables)
+        files.check_writable(workdir, 2 * size)  # The new beside the old.
         restored = checkpoints.restore(workdir / CHECKPOINT, self.variables)
         self.progress = restored or self.progress
         step = self.progress.step
         self.workdir, self.score, self.score_name = workdir, score, score_name
+        self.classes, self.task = clips.classes, clips.task
         self.table = monitor.MetricsTable(workdir / METRICS, columns, step)
+        self.speed = monitor.MetricsTable(workdir / SPEED, SPEEDS, step)
         if step < self.recipe.steps:
-            self.events = monitor.event_file(workdir / "tensorboard", step)
+            folder = workdir / "tensorboard"
+            self.events = monitor.event_file(folder, step)
+            self.profile = boards.Profile(self.habits.profile, folder)
         rows = monitor.read_table(workdir / METRICS)
         self.row = rows[-1] if rows else {}
+
+    def see(self, labels: np.ndarray, logits: np.ndarray) -> None:
+        """Takes what the network says of the validation clips, to show each class."""
+        self.seen = labels, logits
 
     def on_train_begin(self, logs=None):
         self.start = self.sound = self.progress.step
         steps, batch_size = self.recipe.steps, self.recipe.batch_size
-        self.line = monitor.ProgressLine(
-            steps, batch_size, self.start, self.verbose, self.unit
-        )
+        how = self.habits.verbose, self.habits.unit
+        self.line = monitor.ProgressLine(steps, batch_size, self.start, *how)
         if self.start:
             self.line.note(f"resumed at step {self.start}")
+        self.saved_at = time.monotonic()
+        self.pace.begin()
+        self._end_if_asked(self.start)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Keras has just reset them.
+        means, variables = self.progress.means, self.model.metrics_variables
+        if len(means) == len(variables):
+            for variable, value in zip(variables, means, strict=True):
+                variable.assign(value)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.profile.begin(self.start + batch + 1)
+        self.pace.ask(batch)
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.start + batch + 1
+        first = self.pace.first  # Clips and labels.
+        self.pace.end(batch, logs["loss"])
         self.progress = checkpoints.Progress(step, self.progress.best)
         last = step == self.recipe.steps
-        saves = self.workdir is not None and (step % self.save_every == 0 or last)
-        logs_row = saves or last or step % self.log_every == 0
-        if not (logs_row or self.line.due(step)):
-            return
-        numbers = self._read(step, logs)
-        if self.line.due(step):
-            self.line.show(step, numbers)
+        saves = step % self.habits.save_every == 0 or last
+        saves = saves and self.workdir is not None
+        logs_row = saves or last or step % self.habits.log_every == 0
+        due = self.line.due(step)
+        numbers = self._read(step, logs) if logs_row or due else {}
+        if due:
+            self.line.show(step, numbers, self.pace.note())
+        if first is not None and self.events:
+            with self._writing(step):
+                boards.add_clips(self.events, step, first[0])
+        self._profile(step, logs)
         if logs_row:
             self._log(step, numbers, saves)
+        if not saves and (self._is_late() or self._is_asked(step)):
+            self._keep(step, logs)
+        self._end_if_asked(step)
+
+    def on_train_end(self, logs=None):
+        self.profile.close()
 
     def result(self) -> dict[str, float]:
         """The last row, and the best score where there is one."""
@@ -119,17 +171,74 @@ class Session(keras.callbacks.Callback):
         # Rows are means since the row before, also in a run that resumes in between:
         # a checkpoint always ends a row.
         self.model.reset_metrics()
+        speed = self.pace.row()
         shown = self._validate(step) if saves else ""
         # Before the checkpoint: a kill in between leaves a row too many, which goes on
         # resuming, and not one too few.
+        with self._writing(step):
+            self._add(step, speed)
+        if saves:
+            self._save(step)
+            self.line.note(f"step {step}: validation {shown}, saved")
+
+    def _add(self, step: int, speed: dict[str, float]) -> None:
         if self.table:
             self.table.add(self.row)
+            self.speed.add({"step": step, **speed})
         if self.events:
             values = {k: v for k, v in self.row.items() if k != "step"}
-            self.events.add(step, values)
-        if saves:
-            checkpoints.save(self.workdir / CHECKPOINT, self.progress, self.variables)
-            self.line.note(f"step {step}: validation {shown}, saved")
+            curves = {k: speed[k] for k in CURVES if k in speed}
+            self.events.add(step, values | curves)
+            if self.seen:
+                scores = metrics.of_classes(self.task, *self.seen)
+                boards.add_classes(self.events, step, self.classes, scores)
+        self.seen = None
+
+    def _keep(self, step: int, logs: dict) -> None:
+        """Saves in the middle of a row, whose means go on when the run resumes."""
+        if self.workdir is None:
+            return
+        self._read(step, logs)
+        values = map(keras.ops.convert_to_numpy, self.model.metrics_variables)
+        means = tuple(float(value) for value in values)
+        self.progress = checkpoints.Progress(step, self.progress.best, means)
+        with self._writing(step):
+            self.speed.add({"step": step, **self.pace.row()})
+        self._save(step)
+
+    def _save(self, step: int) -> None:
+        try:
+            with self._writing(step):
+                path = self.workdir / CHECKPOINT
+                checkpoints.save(path, self.progress, self.variables)
+        except checkpoints.NotFinite as error:
+            self._stop(f"{error} after step {step}")
+        self.saved_at = time.monotonic()
+        self.pace.rest()
+
+    def _is_late(self) -> bool:
+        minutes = self.habits.save_minutes
+        passed = time.monotonic() - self.saved_at
+        return minutes is not None and passed >= 60 * minutes
+
+    def _is_asked(self, step: int) -> bool:
+        notice = self.habits.notice
+        return notice is not None and notice.given and step < self.recipe.steps
+
+    def _end_if_asked(self, step: int) -> None:
+        if not self._is_asked(step):
+            return
+        self.profile.close()
+        self.line.end()
+        how = "and saved: resume" if self.workdir and step else "before any: begin"
+        print(f"stopped at step {step} {how} with the same command", file=sys.stderr)
+        raise signals.Stopped
+
+    def _profile(self, step: int, logs: dict) -> None:
+        if step == self.profile.last:
+            self._read(step, logs)  # Waits for it.
+        if self.profile.end(step):
+            self.line.note(f"profile until step {step} in {self.profile.folder}")
 
     def _validate(self, step: int) -> str:
         """Scores the network and keeps the best weights; gives the scores in words."""
@@ -143,15 +252,29 @@ class Session(keras.callbacks.Callback):
             best = self.progress.best
             if best is None or score >= best:
                 best = score
-                weights.save(self.network, self.workdir / BEST_WEIGHTS)
+                with self._writing(step):
+                    weights.save(self.network, self.workdir / BEST_WEIGHTS)
         self.row |= {f"validation_{name}": value for name, value in scores.items()}
         self.progress = checkpoints.Progress(step, best)
         return "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
 
     def _stop(self, reason: str):
-        path = self.workdir and self.workdir / CHECKPOINT
-        kept = f"; the last good state is {path}" if path and path.exists() else ""
         raise TrainingDiverged(
-            f"training diverged: {reason}{kept}. Try a lower `learning_rate`, a longer "
-            "warm-up or `clip_norm`"
+            f"training diverged: {reason}{self._kept()}. Try a lower `learning_rate`, "
+            "a longer warm-up or `clip_norm`"
         )
+
+    def _kept(self) -> str:
+        path = self.workdir and self.workdir / CHECKPOINT
+        return f"; the last good state is {path}" if path and path.exists() else ""
+
+    @contextlib.contextmanager
+    def _writing(self, step: int) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RuntimeError) as error:  # HDF5 has either for a full disk.
+            reason = getattr(error, "strerror", None) or error
+            raise NotSaved(
+                f"step {step} could not be saved in {self.workdir}: {reason}"
+                f"{self._kept()}. Make room: the same command goes on"
+            ) from error

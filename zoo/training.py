@@ -6,12 +6,24 @@ import warnings
 from collections.abc import Callable, Sequence
 
 import keras
+import numpy as np
 
-from zoo import freezing, inference, inputs, losses, metrics, outputs
+from zoo import (
+    boards,
+    freezing,
+    inference,
+    inputs,
+    losses,
+    metrics,
+    outputs,
+)
+from zoo.callbacks import Callbacks
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check, check_whole
+from zoo.habits import Habits
 from zoo.recipe import Recipe, optimizer
 from zoo.session import BEST_WEIGHTS, CHECKPOINT, Session, TrainingDiverged
+from zoo.signals import Notice
 
 __all__ = [
     "BEST_WEIGHTS",
@@ -60,8 +72,12 @@ def scorer(
     batch_size: int,
     limit: int | None = None,
     verbose: bool = False,
+    see: Callable[[np.ndarray, np.ndarray], None] | None = None,
 ) -> Callable[[], dict[str, float]]:
-    """What `evaluate` does as a function, for a model that is scored many times."""
+    """What `evaluate` does as a function, for a model that is scored many times.
+
+    It gives labels and logits to `see`.
+    """
     inputs.check_source(model, clips)
     predict = inference.compiled(model)
 
@@ -69,6 +85,8 @@ def scorer(
         _, labels, logits = outputs.predictions(
             predict, clips, clip_spec, split, batch_size, limit, verbose
         )
+        if see:
+            see(labels, logits)
         loss = float(losses.cross_entropy(clips.task, labels, logits))
         return {"loss": loss, **metrics.scores_of(clips.task, labels, logits)}
 
@@ -99,13 +117,16 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     unit: str = "step",
     freeze: str | None = None,
+    save_minutes: float | None = 10.0,
+    profile: str | None = None,
+    notice: Notice | None = None,
 ) -> dict[str, float]:
     """Trains a model, in place, and resumes where an interrupted call stopped.
 
     With a workdir, every `save_every` steps and at the end it scores the validation
     clips and writes the checkpoint, from which the next call goes on as if nothing
     had happened, and the best weights so far. `metrics.csv` and TensorBoard's events
-    get a row every `log_every` steps.
+    get a row every `log_every` steps, and `speed.csv` how fast they were.
 
     Args:
         model: From a clip to logits, or from several inputs by their names.
@@ -122,6 +143,9 @@ def fit(
         unit: What the progress calls a step.
         freeze: Regular expression of whole names of layers that do not train; their
             batch norm is as in inference.
+        save_minutes: With a workdir, longest time between checkpoints; None is any.
+        profile: First and last step of a profile for TensorBoard, such as "10:20".
+        notice: Of a request to end, which is done after the step: the state is saved.
 
     Returns:
         "step", and of the last row "loss" and what else it holds: "accuracy", and with
@@ -129,28 +153,33 @@ def fit(
 
     Raises:
         TrainingDiverged: The loss or a weight is no longer a number.
+        Stopped: A notice was given.
+        OSError: The disk is full. What was saved before stays.
         ValueError: The workdir holds a checkpoint of another model, the clips lack
             something that the model reads, or `freeze` fits no layer, or all.
     """
     check_whole(save_every, "save_every")
     check_whole(log_every, "log_every")
+    positive = save_minutes is None or save_minutes > 0
+    check(positive, "save_minutes", "above 0, or None", save_minutes)
+    boards.check_profile(profile)
     inputs.check_source(model, clips)
     with freezing.frozen(model, freeze):
         trainee = _Trainee(inputs.named(model), model.output, name="trainee")
         trainee.prepare(clips, recipe)
-        how = (save_every, log_every, verbose, unit)
-        session = Session(model, trainee.optimizer, recipe, *how)
+        how = (save_every, log_every, verbose, unit, save_minutes, profile, notice)
+        session = Session(model, trainee.optimizer, recipe, Habits(*how))
         if workdir is not None:
             _open(session, model, clips, clip_spec, workdir, validation_limit)
-        start = session.progress.step
+        start, watch = session.progress.step, session.pace.watched
         if start < recipe.steps:
             trainee.fit(
                 inputs.training_batches(
-                    trainee, clips, clip_spec, recipe.batch_size, seed, start
+                    trainee, clips, clip_spec, recipe.batch_size, seed, start, watch
                 ),
                 steps_per_epoch=recipe.steps - start,
                 shuffle=False,
-                callbacks=[session, *callbacks],
+                callbacks=Callbacks(session, callbacks, trainee),
                 verbose=0,
             )
         else:  # As Keras does at the end of `fit`: the averages, if there are any.
@@ -163,13 +192,15 @@ def fit(
 def _open(session: Session, model, clips, clip_spec, workdir, limit) -> None:
     split = validation_split(clips)
     size, task = session.recipe.batch_size, clips.task
+    verbose = session.habits.verbose
     scores = ["loss", "map"] if task == "multi" else ["loss", "top1", "top5"]
     columns = ["learning_rate", "loss", *(["accuracy"] if task == "single" else [])]
     session.open(
         pathlib.Path(workdir),
         [*columns, *(f"validation_{name}" for name in scores)],
-        scorer(model, clips, clip_spec, split, size, limit, session.verbose),
+        scorer(model, clips, clip_spec, split, size, limit, verbose, session.see),
         score_name(task),
+        clips,
     )
 
 
