@@ -1,0 +1,76 @@
+"""Every training config builds its network and takes two steps on tiny clips."""
+
+import pathlib
+import re
+
+import gin
+import numpy as np
+import pytest
+from clip_sources import ArrayClips, tiny_genotype
+
+from zoo import flags, launch, monitor
+from zoo.genotypes import FOUND
+
+FOLDER = pathlib.Path(__file__).parents[2] / "gin"
+JOB = "zoo.train.train"
+SMALL = {"frames": 8, "rate": 12.5, "height": 64, "width": 64}
+
+
+class Clips(ArrayClips):
+    """With empty maps of objects, for networks that read them."""
+
+    inputs = ("clip", "objects")
+
+    def _batches(self, *arguments):
+        for clip, *rest in super()._batches(*arguments):
+            objects = np.zeros(clip.shape[:-1], "uint8")
+            yield {"clip": clip, "objects": objects}, *rest
+
+
+def model_of(path):
+    """What a config trains, or what its head says that it may train."""
+    text = launch._text(path)
+    found = re.search(r"train\.model = '(\w+)'", text)
+    found = found or re.search(r"--model=(\w+) ", text)
+    return found and found[1]
+
+
+def cases():
+    for path in sorted(FOLDER.glob("train/*.gin")):
+        if model_of(path) in FOUND:
+            yield pytest.param(path, id=path.stem)
+
+
+def train(path, model, workdir, spec):
+    """Two steps, also on the clips of a data set that is not there."""
+    argv = [f"--gin_file=train/{path.name}", f"--model={model}", "--smoke"]
+    lines = [f"genotypes.ClipSpec.{key}={value}" for key, value in spec.items()]
+    if spec:
+        lines.append("train.train.clip_spec=@genotypes.ClipSpec()")
+    argv += [f"--workdir={workdir}", "--data=moving_shapes"]
+    argv += [f"--gin_bindings={line}" for line in lines]
+    text = launch._text(path)
+    multi = "data/charades" in text or "data/mlb_youtube" in text
+    body = launch.configure(JOB, flags.parse_flags(JOB, argv, {}, ""), [])
+    result = body(clips=Clips("multi" if multi else "single"))
+    gin.clear_config()
+    assert result["step"] == 2
+    assert len(monitor.read_table(workdir / "metrics.csv")) == 2
+    assert ("validation_map" in result) == multi
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", list(cases()))
+def test_two_steps_of_a_config(path, tmp_path):
+    model = model_of(path)
+    # Clips of several streams are as large as they are.
+    several = len(getattr(FOUND[model], "streams", ())) > 1
+    train(path, model, tmp_path / "run", {} if several else SMALL)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", ["tiny_video_hmdb51", "tiny_video_charades"])
+def test_two_steps_of_a_small_network(name, tmp_path):
+    genotype = tmp_path / "best.json"
+    genotype.write_text(tiny_genotype().to_json())
+    train(FOLDER / f"train/{name}.gin", genotype, tmp_path / "run", {})
