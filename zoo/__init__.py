@@ -25,6 +25,7 @@ PLACES = {
     "draw": "zoo.drawing",
     "endpoints": "zoo.registry",
     "features": "zoo.registry",
+    "from_rgb": "zoo.streams",
     "fuse": "zoo.ensemble",
     "list_models": "zoo.registry",
     "load": "zoo.inference",

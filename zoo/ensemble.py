@@ -114,14 +114,14 @@ def _check_models(models: list) -> None:
         plain = plain and len(model.outputs[0].shape) == 2
         rule = "functional models of one input and one vector of logits"
         check(plain, "models", rule, getattr(model, "name", model))
-        final = _puts_out_probabilities(model)
-        check(not final, "models", "such that put out logits", model.name)
+        check(not _is_final(model), "models", "such that put out logits", model.name)
     counts = [model.outputs[0].shape[-1] for model in models]
     check(len(set(counts)) == 1, "models", "of the same number of classes", counts)
 
 
-def _puts_out_probabilities(model: keras.Model) -> bool:
-    last = model.outputs[0]._keras_history.operation
+def _is_final(model: keras.Model) -> bool:
+    while isinstance(last := model.outputs[0]._keras_history.operation, keras.Model):
+        model = last
     known = [getattr(keras.activations, name) for name in ACTIVATIONS.values()]
     active = getattr(last, "activation", None) in known
     return active or isinstance(last, layers.Softmax) or last.name == OUTPUT
@@ -207,8 +207,8 @@ class Ensemble:
 
     @property
     def _inputs(self) -> list[str]:
-        specs = [run.clip_spec for run in self.members.values()]
-        return input_names([(spec.shape, spec.rate) for spec in specs])
+        runs = self.members.values()
+        return input_names([(run.shape, run.clip_spec.rate) for run in runs])
 
     def predict(self, clip: np.ndarray | dict[str, np.ndarray]) -> np.ndarray:
         """Probabilities of the classes.

@@ -19,7 +19,8 @@ def fuse(model: keras.Model) -> keras.Model:
     Outputs are equal within float rounding; weights are copied.
 
     Args:
-        model: A functional model that calls each of its layers once.
+        model: A functional model that calls each of its layers once. Those that are
+            models, of one input and one output, are fused, too.
     """
     followers = _followers(model)
     tensors = {id(t): keras.Input(t.shape[1:], name=t.name) for t in model.inputs}
@@ -28,7 +29,7 @@ def fuse(model: keras.Model) -> keras.Model:
         if _ids(layer)[0] in tensors:  # The input, or merged already.
             continue
         chain = _chain(layer, followers)
-        x = _mapped(layer.input, tensors)
+        x = _mapped(_input(layer), tensors)
         for copy, weights in _merged(chain):
             x = copy(x)
             copy.set_weights(weights)
@@ -41,7 +42,19 @@ def fuse(model: keras.Model) -> keras.Model:
 
 def _ids(layer) -> list[int]:
     """Of its outputs, of which there may be a list."""
-    return [id(tensor) for tensor in keras.tree.flatten(layer.output)]
+    inner = isinstance(layer, keras.Model)
+    outputs = _call(layer).output_tensors if inner else layer.output
+    return [id(tensor) for tensor in keras.tree.flatten(outputs)]
+
+
+def _input(layer):
+    inner = isinstance(layer, keras.Model)
+    return _call(layer).input_tensors[0] if inner else layer.input
+
+
+def _call(model: keras.Model):
+    """Where a network has called another, whose own `input` is that within it."""
+    return model._inbound_nodes[-1]
 
 
 def _mapped(structure, tensors: dict):
@@ -52,7 +65,7 @@ def _followers(model: keras.Model) -> dict[int, list]:
     followers = {}
     for layer in model.layers:
         if not isinstance(layer, layers.InputLayer):
-            for tensor in keras.tree.flatten(layer.input):
+            for tensor in keras.tree.flatten(_input(layer)):
                 followers.setdefault(id(tensor), []).append(layer)
     for tensor in keras.tree.flatten(model.output):
         followers.setdefault(id(tensor), []).append(None)  # The caller reads it.
@@ -139,6 +152,9 @@ def _merged(chain: list) -> list[tuple[layers.Layer, list]]:
 
 
 def _copied(layer) -> tuple[layers.Layer, list]:
+    if isinstance(layer, keras.Model):
+        copy = fuse(layer)
+        return copy, copy.get_weights()
     return layers.deserialize(layers.serialize(layer)), layer.weights
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 MODEL_FILE, BEST_WEIGHTS = "model.json", "best.weights.h5"
 VERSION = 1
-PREPROCESSING = "RGB in [0, 1]"
+# What clips are by their channels.
+PREPROCESSING = {3: "RGB in [0, 1]", 2: "flow in pixels / 20, in [-1, 1]"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Description:
         task: "single" or "multi" label.
         clip_spec: The clips it was trained on.
         options: Of the network's family, as `zoo.build` took them.
+        channels: Of the clips: 3 of RGB, 2 of optical flow.
     """
 
     genotype: Genotype
@@ -41,13 +43,19 @@ class Description:
     task: str
     clip_spec: ClipSpec
     options: dict = field(default_factory=dict)
+    channels: int = 3
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of one clip: (frames, height, width, channels)."""
+        return (*self.clip_spec.shape[:3], self.channels)
 
     def build(self) -> keras.Model:
         """The network, with new weights."""
         from zoo import registry  # Measures by this file's function.
 
-        shape, count = self.clip_spec.shape, len(self.classes)
-        return registry.build(self.genotype, shape, count, **self.options)
+        count = len(self.classes)
+        return registry.build(self.genotype, self.shape, count, **self.options)
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,7 @@ class Run:
         task: "single" or "multi" label.
         clip_spec: The clips it reads.
         workdir: Folder it was trained in.
+        channels: Of the clips: 3 of RGB, 2 of optical flow.
     """
 
     model: keras.Model
@@ -67,13 +76,20 @@ class Run:
     task: str
     clip_spec: ClipSpec
     workdir: pathlib.Path
+    channels: int = 3
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of one clip: (frames, height, width, channels)."""
+        return (*self.clip_spec.shape[:3], self.channels)
 
     def predict(self, clip: np.ndarray) -> np.ndarray:
         """Probabilities of the classes.
 
         Args:
-            clip: RGB in [0, 1] of `clip_spec.shape`, or a batch of such; where the
-                network has several inputs, a dict of these by their names.
+            clip: RGB in [0, 1] of `clip_spec.shape`, or flow where `channels` is 2, or
+                a batch of such; where the network has several inputs, a dict of these
+                by their names.
 
         Returns:
             Array (classes,), or (batch, classes).
@@ -119,7 +135,7 @@ def describe(workdir: str | os.PathLike, description: Description) -> None:
         "task": description.task,
         "clip_spec": dataclasses.asdict(description.clip_spec),
         "options": description.options,
-        "preprocessing": PREPROCESSING,
+        "preprocessing": PREPROCESSING[description.channels],
     }
     files.write_json(folder / MODEL_FILE, record)
 
@@ -134,14 +150,21 @@ def read_description(workdir: str | os.PathLike) -> Description:
     check(path.is_file(), "workdir", f"a run's folder, with {MODEL_FILE}", str(workdir))
     try:
         record = json.loads(path.read_text("utf-8"))
-        for name, known in [("version", VERSION), ("preprocessing", PREPROCESSING)]:
-            check(record[name] == known, name, repr(known), record[name])
+        check(record["version"] == VERSION, "version", repr(VERSION), record["version"])
+        clips, channels = (
+            record["preprocessing"],
+            {v: k for k, v in PREPROCESSING.items()},
+        )
+        check(
+            clips in channels, "preprocessing", " or ".join(map(repr, channels)), clips
+        )
         return Description(
             from_json(json.dumps(record["genotype"])),
             tuple(record["classes"]),
             record["task"],
             ClipSpec(**record["clip_spec"]),
             record["options"],
+            channels[clips],
         )
     except (KeyError, TypeError, ValueError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
@@ -172,6 +195,7 @@ def load(workdir: str | os.PathLike) -> "Run | Ensemble":
         description.task,
         description.clip_spec,
         pathlib.Path(workdir),
+        description.channels,
     )
 
 

@@ -8,6 +8,19 @@ import numpy as np
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check
 
+FLOW_CHANNELS = 2
+# Where clips that lack an input have it from.
+HINTS = {
+    "clip": " (RGB)",
+    "flow": " (shards of `datasets.prepare --flow`)",
+    "objects": " (`objects` of a folder or table)",
+}
+
+
+def channels(clips) -> int:
+    """Of the clips of a source: 3 of RGB, 2 of optical flow."""
+    return getattr(clips, "channels", 3)
+
 
 def names(model: keras.Model) -> list[str]:
     """Of a model's inputs, in its order, such as "clip" and "objects"."""
@@ -24,9 +37,11 @@ def check_source(model: keras.Model, clips) -> None:
     """Raises ValueError unless a clip source gives all that a network reads."""
     wanted = names(model)
     given = getattr(clips, "inputs", ("clip",))
-    # What a single input is called does not matter.
-    if len(wanted) > 1 and not set(wanted) <= set(given):
-        hint = " (`objects` of a folder or table)" if "objects" in wanted else ""
+    if len(wanted) == 1:  # What it is called does not matter.
+        wanted = ["flow" if model.inputs[0].shape[-1] == FLOW_CHANNELS else "clip"]
+    missing = [name for name in wanted if name not in given]
+    if missing:
+        hint = HINTS.get(missing[0], "")
         rule = f"give what the network reads, {', '.join(wanted)}{hint}"
         raise ValueError(f"`clips` must {rule}. Got: {', '.join(given)}")
 
@@ -118,7 +133,7 @@ def training_batches(
 
     shares = clips.task == "multi" or getattr(clips, "soft_labels", False)
     label = ([None, len(clips.classes)], tf.float32) if shares else ([None], tf.int32)
-    clip = tf.TensorSpec([None, *clip_spec.shape], tf.float32)
+    clip = tf.TensorSpec([None, *clip_spec.shape[:3], channels(clips)], tf.float32)
     if len(model.inputs) > 1:
         clip = {x.name: tf.TensorSpec(x.shape, x.dtype) for x in model.inputs}
     specs = (clip, tf.TensorSpec(*label))

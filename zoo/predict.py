@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from absl import flags
 
-from zoo import ensemble, inference, inputs, metrics
+from zoo import ensemble, inference, inputs, metrics, streams
 from zoo.genotypes.base import check, check_whole
 from zoo.outputs import Views
 from zoo.record import settings_of_clips
@@ -49,6 +49,7 @@ def predict(
 
     What is done with videos shorter than the clip, and which part of a video a single
     clip is, the config of the run says: `short` and `evaluation` of its clip source.
+    A network of optical flow gets that of the clip, computed on the way.
 
     Args:
         run: A trained network, or an ensemble.
@@ -63,7 +64,7 @@ def predict(
     """
     from datasets import decode, viewing  # Not where only `zoo` is used.
 
-    seen = Views(views, crops, join)
+    seen, run = Views(views, crops, join), streams.online(run)
     known = settings_of_clips(run.workdir, "evaluation", "short")
     viewer = viewing.Viewer(**known)
     for number, path in enumerate(_videos(paths)):

@@ -69,7 +69,8 @@ def build(
 
     Args:
         genotype: Of any family.
-        input_shape: (frames, height, width, 3); None is the genotype's own clip.
+        input_shape: (frames, height, width, 3), or 2 of optical flow where the family
+            reads it; None is the genotype's own clip.
         num_classes: Width of the classifier.
         weights: Path of a `.weights.h5` file to load, or of published weights (see
             `zoo.weights.load`), or None for a new network.

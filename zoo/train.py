@@ -142,7 +142,12 @@ class _Job:
         """Trains a network in its folder, or goes on there."""
         clips, spec = self.clips, self.clip_spec or genotype.clip_spec
         about = inference.Description(
-            genotype, tuple(clips.classes), clips.task, spec, self.options
+            genotype,
+            tuple(clips.classes),
+            clips.task,
+            spec,
+            self.options,
+            inputs.channels(clips),
         )
         keras.utils.set_random_seed(seed)
         network = about.build()

@@ -57,6 +57,19 @@ def pair():
     return model, fuse(model)
 
 
+def test_networks_within_a_network_are_fused_too():
+    x = source = keras.Input((4, 4, 3))
+    x = layers.BatchNormalization()(layers.Conv2D(2, 1, use_bias=False)(x))
+    x = layers.Activation("relu")(x)
+    inner = keras.Model(source, x, name="stream")
+    fill(inner)
+    image = keras.Input((4, 4, 3))
+    outer = fuse(keras.Model(image, inner(layers.Rescaling(0.5)(image))))
+    assert len(outer.layers[-1].layers) == 2
+    noise = known_clip((2, 4, 4, 3))
+    np.testing.assert_allclose(outer(noise), inner(noise / 2), atol=1e-5)
+
+
 def test_the_fused_network_is_the_network(pair):
     model, fused = pair
     clip = known_clip((2, *model.input_shape[1:]))

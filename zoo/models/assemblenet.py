@@ -78,6 +78,8 @@ def build(
     check(edges in EDGES, "edges", f"one of {EDGES}", edges)
     check(objects in OBJECTS, "objects", f"one of {OBJECTS}", objects)
     input_shape = tuple(input_shape or genotype.clip_spec.shape)
+    rule = "of RGB, 3 channels, beside which this family reads or computes flow"
+    check(input_shape[-1] == 3, "input_shape", rule, input_shape)
     plan = genotype.plan(input_shape)
     inputs = _inputs(genotype, input_shape, flow, objects)
     sources = {"rgb": inputs.get("clip"), "object": inputs.get("objects")}
