@@ -14,8 +14,8 @@ class Stopped(SystemExit):
 class Notice:
     """Takes note of SIGTERM, while it is a context, in place of dying.
 
-    A second one interrupts, as whatever the process waits for may never end. In other
-    threads than the main one nothing is taken.
+    A second one changes nothing, as some send it to a process and to its group. In
+    other threads than the main one nothing is taken.
     """
 
     def __init__(self):
@@ -33,9 +33,6 @@ class Notice:
             signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
     def _take(self, number: int, frame) -> None:
-        if self.given:
-            interrupt_on_term()
-            signal.default_int_handler(number, frame)
         self.given = True
 
 

@@ -17,6 +17,8 @@ if __name__ == "__main__":  # First, as the libraries below write on the screen.
         "of --model;\n--data is its clips where not given",
         top_k="networks of the --search to train, one after the other (default 3): the "
         "best that are\nnot alike",
+        profile="steps to record for TensorBoard, such as 10:20",
+        dry_run="show settings, cost, memory and steps; train and write nothing",
     )
 
 import dataclasses
@@ -31,11 +33,14 @@ import keras
 from zoo import (
     diversity,
     ensemble,
+    estimate,
     files,
     freezing,
     inference,
     inputs,
     registry,
+    signals,
+    summary,
     training,
 )
 from zoo.genotypes import FOUND, ClipSpec, Genotype, from_json
@@ -62,13 +67,17 @@ def train(
     search: str | None = None,
     top_k: int | None = None,
     freeze: str | None = None,
+    save_minutes: float | None = 10.0,
+    profile: str | None = None,
+    dry_run: bool = False,
     **options,
 ) -> dict[str, float]:
     """Trains a network on a clip source, in a folder of its own.
 
-    It gets `model.json` (what the network is), `best.weights.h5`,
-    `checkpoint.npz`, `metrics.csv` and TensorBoard's events. The same call on the same
-    folder goes on where an earlier one stopped.
+    It gets `model.json` (what the network is), `best.weights.h5`, `checkpoint.npz`,
+    `metrics.csv`, `speed.csv`, TensorBoard's events, and at the end `summary.md`. The
+    same call on the same folder goes on where an earlier one stopped. SIGTERM stops it
+    after a step, whose state is saved, and ends the process with 0.
 
     With `search`, the `top_k` best networks of a search that are not alike
     (`zoo.diversity.choose`) are trained so in `member0`, `member1`, ..., with `seed`,
@@ -93,6 +102,9 @@ def train(
         top_k: Networks of the search to train; None is three.
         freeze: Regular expression of whole names of layers that do not train; their
             batch norm is as in inference.
+        save_minutes: Longest time between checkpoints; None is any.
+        profile: First and last step of a profile for TensorBoard, such as "10:20".
+        dry_run: Whether to tell only what would be trained, and what that takes.
         **options: Of the network's family, such as `pooling` and `dropout`.
 
     Returns:
@@ -102,20 +114,25 @@ def train(
     check(len(clips.classes) > 1, "clips", "of two classes or more", clips.classes)
     how = {"save_every": save_every, "log_every": log_every, "verbose": verbose}
     how |= {"validation_limit": validation_limit, "freeze": freeze}
-    job = _Job(clips, recipe or training.Recipe(), clip_spec, options, how)
+    how |= {"save_minutes": save_minutes, "profile": profile}
+    recipe = recipe or training.Recipe()
+    job = _Job(clips, recipe, clip_spec, options, how, seed, dry_run)
     folder = pathlib.Path(workdir)
     if search is not None:
         own = {"model": model, "weights": weights, "freeze": freeze}
         for name, value in own.items():
             check(value is None, name, "left out with `search`", value)
         top_k = TOP_K if top_k is None else top_k
-        return _train_members(job, folder, search, top_k, seed)
+        with signals.Notice() as notice:
+            return _train_members(job, folder, search, top_k, notice)
     rule = "given where there is no `search`"
     check(model is not None, "model", rule, model)
     check(top_k is None, "top_k", "left out where there is no `search`", top_k)
-    result = job.train(folder, read_genotype(model), model, seed, weights, new_head)
-    if verbose:
-        _show_commands(folder)
+    with signals.Notice() as notice:
+        start = weights, new_head
+        result = job.train(folder, read_genotype(model), model, notice, 0, start)
+    if verbose and not dry_run:
+        summary.show_commands(folder)
     return result
 
 
@@ -128,18 +145,20 @@ class _Job:
     clip_spec: ClipSpec | None
     options: dict
     how: dict
+    seed: int
+    dry_run: bool
 
     def train(
         self,
         folder: pathlib.Path,
         genotype: Genotype,
         title: str,
-        seed: int,
-        weights: str | None = None,
-        new_head: bool = False,
+        notice: signals.Notice,
+        number: int = 0,
+        start: tuple[str | None, bool] = (None, False),
         unit: str = "step",
     ) -> dict[str, float]:
-        """Trains a network in its folder, or goes on there."""
+        """Trains a network in its folder, or goes on there; of several the number."""
         clips, spec = self.clips, self.clip_spec or genotype.clip_spec
         about = inference.Description(
             genotype,
@@ -149,46 +168,60 @@ class _Job:
             self.options,
             inputs.channels(clips),
         )
+        seed, freeze = self.seed + number, self.how["freeze"]
         keras.utils.set_random_seed(seed)
         network = about.build()
         inputs.check_source(network, clips)  # Before the folder says what it holds.
-        if self.how["freeze"] is not None:
-            freezing.find(network, self.how["freeze"])
+        if freeze is not None:
+            freezing.find(network, freeze)
+        if self.dry_run:
+            summary.announce(title, about, clips, self.recipe)
+            estimate.show(about, network, self.recipe, freeze)
+            return {}
+        weights, new_head = start
         if weights and not (folder / training.CHECKPOINT).exists():
             load_weights(network, _weights_file(weights), skip_head=new_head)
         inference.describe(folder, about)
         if self.how["verbose"]:
-            _announce(title, about, clips, self.recipe)
-        result = training.fit(
-            network, clips, spec, self.recipe, folder, seed, unit=unit, **self.how
-        )
+            summary.announce(title, about, clips, self.recipe)
+        how = {**self.how, "unit": unit, "notice": notice}
+        result = training.fit(network, clips, spec, self.recipe, folder, seed, **how)
         if self.how["verbose"]:
-            _conclude(clips, result)
+            summary.conclude(clips, result)
+        settings = {"seed": seed, "weights at the start": weights, "frozen": freeze}
+        told = about, clips, self.recipe, settings, result
+        summary.write(folder, title, *told)
         return result
 
 
 def _train_members(
-    job: _Job, folder: pathlib.Path, search: str, top_k: int, seed: int
+    job: _Job, folder: pathlib.Path, search: str, top_k: int, notice: signals.Notice
 ) -> dict[str, float]:
     """Trains an ensemble's networks, each in a folder within its own."""
     verbose = job.how["verbose"]
-    members = _members(folder, search, top_k, job.options, verbose)
+    members = _members(folder, search, top_k, job.options, verbose, job.dry_run)
     scores = {}
     for number, (candidate, genotype) in enumerate(members):
         name, place = f"member{number}", f"member {number + 1} of {len(members)}"
         title = f"{place}, trial {candidate.trial} of fitness {candidate.fitness:.4g}"
-        result = job.train(
-            folder / name, genotype, title, seed + number, unit=f"{place}, step"
-        )
-        scores[name] = result["best_score"]
+        unit = f"{place}, step"
+        result = job.train(folder / name, genotype, title, notice, number, unit=unit)
+        scores |= {name: result["best_score"]} if result else {}
+    if job.dry_run:
+        return scores
     ensemble.describe(folder, list(scores))
     if verbose:
-        _show_commands(folder)
+        summary.show_commands(folder)
     return scores
 
 
 def _members(
-    folder: pathlib.Path, search: str, top_k: int, options: dict, verbose: bool
+    folder: pathlib.Path,
+    search: str,
+    top_k: int,
+    options: dict,
+    verbose: bool,
+    dry_run: bool = False,
 ) -> list[tuple[diversity.Candidate, Genotype]]:
     """The networks to train: as chosen when the folder was new, as a search may go on.
 
@@ -211,7 +244,7 @@ def _members(
     members = [(c, _genotype(c.genotype, search)) for c in chosen]
     for _, genotype in members:
         registry.check_options(genotype, options)
-    if not path.exists():
+    if not path.exists() and not dry_run:
         folder.mkdir(parents=True, exist_ok=True)
         fields = [dataclasses.asdict(candidate) for candidate in chosen]
         about = {"search": str(search), "top_k": top_k, "members": fields}
@@ -260,33 +293,3 @@ def _genotype(text: str, place: str | os.PathLike) -> Genotype:
 def _weights_file(place: str | os.PathLike) -> pathlib.Path:
     path = pathlib.Path(place)
     return path / training.BEST_WEIGHTS if path.is_dir() else path
-
-
-def _announce(title: str, about: inference.Description, clips, recipe) -> None:
-    cost = about.genotype.cost(len(about.classes), about.clip_spec.shape)
-    size = clips.size("train")
-    epochs = recipe.steps * recipe.batch_size / max(1, size)
-    print(
-        f"{title}: {cost.parameters / 1e6:.3g} million parameters, "
-        f"{2 * cost.macs / 1e9:.3g} GFLOP a clip\n"
-        f"{size} training clips of {len(clips.classes)} classes, "
-        f"{recipe.steps} steps of {recipe.batch_size}: {epochs:.3g} epochs",
-        flush=True,
-    )
-
-
-def _conclude(clips, result: dict[str, float]) -> None:
-    name = training.score_name(clips.task)
-    print(
-        f"{name} on validation: {result[f'validation_{name}']:.4f} at the end, "
-        f"{result['best_score']:.4f} the best, whose weights are kept",
-        flush=True,
-    )
-
-
-def _show_commands(folder: pathlib.Path) -> None:
-    print(
-        f"evaluate: python -m zoo.evaluate --model={folder}\n"
-        f"predict:  python -m zoo.predict --model={folder} CLIP",
-        flush=True,
-    )

@@ -79,7 +79,7 @@ def test_run_leaves_what_it_promises(task, genotype, tmp_path, capsys):
     assert result["step"] == 4
     names = {path.name for path in folder.iterdir()}
     files = {"model.json", "best.weights.h5", "checkpoint.npz", "metrics.csv"}
-    assert files <= names
+    assert files | {"speed.csv", "summary.md"} <= names
     assert [row["step"] for row in monitor.read_table(folder / "metrics.csv")] == [
         *range(1, 5)
     ]
@@ -90,7 +90,37 @@ def test_run_leaves_what_it_promises(task, genotype, tmp_path, capsys):
     assert "12 training clips of 3 classes, 4 steps of 4" in shown.out
     assert f"python -m zoo.evaluate --model={folder}" in shown.out
     assert f"python -m zoo.predict --model={folder}" in shown.out
+    assert f"summary:  {folder / 'summary.md'}" in shown.out
     assert "step 4/4  loss" in shown.err
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("several", [False, True])
+def test_dry_run_tells_what_would_be_and_writes_nothing(
+    several, genotype, search, tmp_path, capsys
+):
+    names = sorted(tmp_path.iterdir())
+    model = {"model": None, "search": search} if several else {"model": genotype}
+    options = {**OPTIONS, **model, "dry_run": True}
+    assert train.train(str(tmp_path / "run"), clips=ArrayClips(), **options) == {}
+    out = capsys.readouterr().out
+    assert out.count("4 steps of 4: 1.33 epochs") == (3 if several else 1)
+    assert "memory, as an estimate: weights 1 MB" in out
+    assert sorted(tmp_path.iterdir()) == names
+
+
+@pytest.mark.model
+def test_job_that_is_asked_to_end_ends_after_a_step(genotype, tmp_path, monkeypatch):
+    def add(*args):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(monitor.MetricsTable, "add", add)
+    with pytest.raises(SystemExit) as caught:
+        train.train(str(tmp_path / "run"), genotype, ArrayClips(), **OPTIONS)
+    assert caught.value.code == 0
+    with np.load(tmp_path / "run" / "checkpoint.npz") as file:
+        assert file["step"] == 1
+    assert not (tmp_path / "run" / "summary.md").exists()
 
 
 @pytest.mark.model
@@ -335,7 +365,7 @@ def test_interrupted_ensemble_goes_on_with_its_member(trained, tmp_path, monkeyp
 
     def add_and_end(table, row):
         add(table, row)
-        done.append(table.path)
+        done.extend([table.path] if table.path.name == "metrics.csv" else [])
         if len(done) == 7:  # The third step of the second member; the second is saved.
             raise KeyboardInterrupt
 
