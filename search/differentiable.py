@@ -24,6 +24,10 @@ from search.spaces.cells import CellSpace
 from zoo import monitor, registry, training
 from zoo.genotypes.base import ClipSpec, check, check_whole
 from zoo.layers import mixture
+from zoo.recipe import Recipe
+
+# Of a recipe, what these searches do not read.
+UNREAD = ("class_weights", "optimizer", "nesterov", "decay", "accumulate", "ema")
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,9 @@ class DifferentiableSearch:
         """
         layout, folder = self.space.searched(), Path(workdir)
         self._check_options(layout, proxy)
-        weighs = proxy.recipe.class_weights is not None
-        check(not weighs, "class_weights", "None in this search", "balanced")
+        for name in UNREAD:
+            default, given = getattr(Recipe, name), getattr(proxy.recipe, name)
+            check(given == default, name, f"{default!r} in this search", given)
         proxy.score_names(clips.task)
         spec = self.clip_spec or layout.clip_spec
         pace = self._pace(clips, proxy)
@@ -139,7 +144,7 @@ class DifferentiableSearch:
         size, recipe = clips.size("train"), proxy.recipe
         size = (size + 1) // 2 if self.bilevel else size
         steps = self.steps_per_epoch or max(1, size // recipe.batch_size)
-        how = recipe.learning_rate, self.schedule, self.warmup_epochs
+        how = recipe.peak, self.schedule, self.warmup_epochs
         return Pace(self.epochs, steps, *how)
 
     def _identity(self, spec: ClipSpec, clips, proxy: ProxyTraining) -> dict:

@@ -9,7 +9,7 @@ import keras
 import keras_tuner
 
 from search.ledger import GENOTYPE, RUNGS, SEED
-from zoo import genotypes, registry, training
+from zoo import genotypes, optimizers, registry, training
 from zoo.genotypes.base import ClipSpec, check
 
 SCORES = {"single": ("top1", "top5"), "multi": ("map",)}
@@ -180,7 +180,8 @@ class _Rungs(keras.callbacks.Callback):
     def _rung(self) -> None:
         # On JAX the weights are the network's only once `self.model` is asked for.
         trainee = self.model
-        scores = self._scored()
+        with optimizers.averaged(trainee):
+            scores = self._scored()
         if self.network.stop_training:
             self.result = {**scores, "rung": self.passed}
             trainee.stop_training = True

@@ -313,6 +313,9 @@ def test_what_no_supernet_has_is_refused_before_the_folder_is_taken(tmp_path, in
         search(tmp_path, options={"scores": ("map",)})
     with pytest.raises(ValueError, match="`method` must be an evolution, where"):
         search(tmp_path, options={"audit": True})
+    for name, value in [("ema", 0.9), ("optimizer", "adamw"), ("accumulate", 2)]:
+        with pytest.raises(ValueError, match=f"`{name}` must be .* in this search"):
+            search(tmp_path, recipe=dataclasses.replace(RECIPE, **{name: value}))
     assert not (tmp_path / "search.json").exists()
     assert instant == []
 

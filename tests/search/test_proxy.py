@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 from types import SimpleNamespace
@@ -70,7 +71,7 @@ def unscored(monkeypatch):
 
 
 def _batches(model, clips, spec, recipe, seed, verbose, callbacks):
-    trainee = SimpleNamespace(stop_training=False)
+    trainee = SimpleNamespace(stop_training=False, optimizer=training.optimizer(recipe))
     for callback in callbacks:
         callback.set_model(trainee)
         callback.on_train_begin()
@@ -186,6 +187,14 @@ def test_other_clips_than_the_genotypes_are_trained_and_scored_on():
     assert model.input_shape[1:] == clip_spec.shape
     assert specs == [("train", clip_spec), ("validation", clip_spec)]
     assert scores["fitness"] >= 0
+
+
+@pytest.mark.model
+def test_rungs_score_averaged_weights_as_the_end_does():
+    listener = Listener()
+    recipe = dataclasses.replace(RECIPE, ema=0.9)
+    _, scores = train([0.95], [listener], recipe=recipe)  # After the last step.
+    assert listener.epochs[0]["loss"] == pytest.approx(scores["loss"], rel=1e-6)
 
 
 @pytest.mark.model
