@@ -160,9 +160,15 @@ def _cosine(
 
 
 def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """The optimizer that a recipe means."""
+    """The optimizer that a recipe means, on the devices of the code that asks.
+
+    Raises:
+        ValueError: Keras can not accumulate on these devices.
+    """
     how = {"global_clipnorm": recipe.clip_norm}
     if recipe.accumulate > 1:
+        rule = "1 on several devices with TensorFlow; JAX can do more"
+        check(not _mirrors(), "accumulate", rule, recipe.accumulate)
         how["gradient_accumulation_steps"] = recipe.accumulate
     if recipe.ema is not None:
         # Keras averages at each step, of which one in `accumulate` updates.
@@ -173,3 +179,12 @@ def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
         return kernel_decay_adamw(rate, weight_decay=decay, beta_1=momentum, **how)
     how |= {"nesterov": recipe.nesterov, "kernel_decay": recipe.weight_decay}
     return KernelDecaySGD(rate, momentum=momentum, **how)
+
+
+def _mirrors() -> bool:
+    """Whether TensorFlow spreads batches, where Keras' accumulation fails."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf  # Is there, as the backend.
+
+    return tf.distribute.get_strategy().num_replicas_in_sync > 1

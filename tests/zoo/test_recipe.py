@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -162,6 +163,16 @@ def test_optimizers_are_as_the_recipe_says():
     assert (made.momentum, made.nesterov, made.global_clipnorm) == (0.8, True, 2.0)
     made = optimizer(Recipe(momentum=0.8, optimizer="adamw", clip_norm=2.0))
     assert (made.beta_1, made.global_clipnorm) == (0.8, 2.0)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX can do it")
+def test_accumulation_on_several_devices_is_refused(monkeypatch):
+    import tensorflow as tf
+
+    strategy = SimpleNamespace(num_replicas_in_sync=2)
+    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: strategy)
+    with pytest.raises(ValueError, match="`accumulate` must be 1 on several devices"):
+        optimizer(Recipe(accumulate=2))
 
 
 def test_average_of_a_weight():
