@@ -52,10 +52,11 @@ def test_progress_shows_step_numbers_rate_and_time_left(capsys, monkeypatch):
     assert not line.due(2)
     monkeypatch.setattr(monitor.time, "monotonic", lambda: 31.0)
     assert line.due(61)
-    line.show(61, {"loss": 1.25, "accuracy": 0.5})
+    line.show(61, {"loss": 1.25, "accuracy": 0.5}, "30 % waiting for clips")
     assert capsys.readouterr().err == (
         "step 1/100  loss 2\n"
-        "step 61/100  loss 1.25  accuracy 0.5  16 clips/s  0:20 left\n"
+        "step 61/100  loss 1.25  accuracy 0.5  16 clips/s  0:20 left  "
+        "30 % waiting for clips\n"
     )
 
 

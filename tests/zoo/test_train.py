@@ -427,7 +427,9 @@ def wait_for_step(process, folder, step):
 
 
 @pytest.mark.slow
-def test_killed_run_goes_on_as_if_nothing_had_happened(genotype, tmp_path):
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+def test_ended_run_goes_on_as_if_nothing_had_happened(name, genotype, tmp_path):
+    number = signal.Signals[name]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     subprocess.run(command(genotype, whole), check=True, capture_output=True)
     for step in (5, 25):
@@ -435,9 +437,13 @@ def test_killed_run_goes_on_as_if_nothing_had_happened(genotype, tmp_path):
             command(genotype, killed), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         wait_for_step(process, killed, step)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-        process.communicate()
+        os.kill(process.pid, number)
+        told = process.communicate()[1].decode()
+        if name == "SIGTERM":
+            assert process.returncode == 0, told
+            assert "saved: resume with the same command" in told
+        else:
+            assert process.returncode == -number
     done = subprocess.run(command(genotype, killed), capture_output=True, text=True)
     assert done.returncode == 0
     assert "resumed at step" in done.stderr
