@@ -16,7 +16,7 @@ def show(
     freeze: str | None = None,
 ) -> None:
     """Prints the cost of a network, and an estimate of the memory to train it."""
-    cost = about.genotype.cost(len(about.classes), about.clip_spec.shape)
+    cost = about.genotype.cost(len(about.classes), about.shape)
     found = memory(about, network, recipe, freeze)
     parts = ", ".join(f"{name} {size(value)}" for name, value in found.items())
     print(
@@ -45,7 +45,7 @@ def memory(
         "weights", "gradients", "optimizer", and "activations" of a batch: the outputs
         of all layers.
     """
-    cost = about.genotype.cost(len(about.classes), about.clip_spec.shape)
+    cost = about.genotype.cost(len(about.classes), about.shape)
     with freezing.frozen(network, freeze):
         trained = network.trainable_variables
         optimizer = training.optimizer(recipe)

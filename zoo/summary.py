@@ -19,7 +19,7 @@ ALWAYS = ("steps", "batch_size", "learning_rate")  # Settings that matter in any
 
 def announce(title: str, about: inference.Description, clips, recipe) -> None:
     """Prints what will be trained on what, and for how long."""
-    cost = about.genotype.cost(len(about.classes), about.clip_spec.shape)
+    cost = about.genotype.cost(len(about.classes), about.shape)
     size = clips.size("train")
     epochs = recipe.steps * recipe.batch_size / max(1, size)
     print(
@@ -97,7 +97,7 @@ def write(
 
 
 def _network(about: inference.Description) -> dict[str, object]:
-    cost = about.genotype.cost(len(about.classes), about.clip_spec.shape)
+    cost = about.genotype.cost(len(about.classes), about.shape)
     return {
         "family": about.genotype.family,
         "parameters": f"{cost.parameters:,}",

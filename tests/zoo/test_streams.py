@@ -13,7 +13,17 @@ from synthesis import write_video
 import zoo
 from datasets import flow, prepare
 from datasets.shards import VideoShards
-from zoo import ensemble, evaluate, inference, inputs, predict, streams, train, training
+from zoo import (
+    ensemble,
+    evaluate,
+    inference,
+    inputs,
+    predict,
+    streams,
+    summary,
+    train,
+    training,
+)
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.evanet import Branch, EvaNetBlock, EvaNetGenotype
 from zoo.genotypes.space_time import SpaceTimeConv
@@ -151,6 +161,17 @@ def test_the_cost_is_that_of_two_channels():
         model = about.build()
         count = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
         assert genotype.cost(3, about.shape).parameters == count
+
+
+def test_what_is_told_of_a_training_is_of_its_own_channels(capsys):
+    for channels in (2, 3):
+        about = inference.Description(
+            GENOTYPE, CLASSES, "single", TINY, channels=channels
+        )
+        summary.announce("net", about, ArrayClips(), training.Recipe())
+        macs = GENOTYPE.cost(3, (2, 16, 16, channels)).macs
+        assert f", {2 * macs / 1e9:.3g} GFLOP a clip" in capsys.readouterr().out
+        assert summary._network(about)["multiply-accumulates a clip"] == f"{macs:,}"
 
 
 def first_number(images):
