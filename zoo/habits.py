@@ -17,6 +17,7 @@ class Habits:
         save_minutes: Longest time between checkpoints; None is any.
         profile: First and last step of a profile, such as "10:20".
         notice: Of a request to end.
+        writes: Whether it writes at all; of several processes one does.
     """
 
     save_every: int
@@ -26,3 +27,4 @@ class Habits:
     save_minutes: float | None = None
     profile: str | None = None
     notice: signals.Notice | None = None
+    writes: bool = True

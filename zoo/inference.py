@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from zoo import files, inputs, metrics
+from zoo import distribution, files, inputs, metrics
 from zoo.genotypes import ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check
 
@@ -202,10 +202,13 @@ def load(workdir: str | os.PathLike) -> "Run | Ensemble":
 def compiles_with_xla() -> bool:
     """Whether XLA compiles: always on JAX, on TensorFlow only for accelerators.
 
-    On a CPU it makes convolutions two to five times slower (docs/decisions.md).
+    On a CPU it makes convolutions two to five times slower (docs/decisions.md), and
+    `tf.distribute` sums gradients outside of what it compiles.
     """
     if keras.backend.backend() != "tensorflow":
         return True
+    if distribution.current().replicas > 1:
+        return False
     devices = keras.distribution.list_devices()
     return any(not device.lower().startswith("cpu") for device in devices)
 
@@ -250,7 +253,7 @@ def _compiled_by_jax(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
     def call(clip):
         values = [[v.value for v in group] for group in (trained, others)]
-        clip = inputs.picked(model, clip)
-        return np.asarray(infer(*values, keras.tree.map_structure(np.asarray, clip)))
+        clip = keras.tree.map_structure(np.asarray, inputs.picked(model, clip))
+        return np.asarray(infer(*distribution.spread(values, clip)))
 
     return call

@@ -6,8 +6,18 @@ from collections.abc import Iterator
 import keras
 from keras import ops
 
+from zoo import distribution
 
-class KernelDecaySGD(keras.optimizers.SGD):
+
+class _Even:
+    """An optimizer that clips the gradient of a whole batch on several devices, too."""
+
+    def apply(self, grads, trainable_variables=None):
+        grads = distribution.even(grads) if self.global_clipnorm else grads
+        super().apply(grads, trainable_variables)
+
+
+class KernelDecaySGD(_Even, keras.optimizers.SGD):
     """SGD whose weight decay is part of the gradient, and of kernels only.
 
     Keras' own `weight_decay` leaves the momentum out, which with a momentum of 0.9
@@ -30,11 +40,12 @@ class KernelDecaySGD(keras.optimizers.SGD):
         return {**super().get_config(), "kernel_decay": self.kernel_decay}
 
 
-def kernel_decay_adamw(*args, **kwargs) -> keras.optimizers.AdamW:
-    """Keras' AdamW (https://arxiv.org/abs/1711.05101), which decays kernels only."""
-    made = keras.optimizers.AdamW(*args, **kwargs)
-    made.exclude_from_weight_decay(var_names=["^(?!.*kernel)"])
-    return made
+class KernelDecayAdamW(_Even, keras.optimizers.AdamW):
+    """AdamW (https://arxiv.org/abs/1711.05101) that decays kernels only."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.exclude_from_weight_decay(var_names=["^(?!.*kernel)"])
 
 
 @contextlib.contextmanager

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import keras
 
+from zoo import distribution
 from zoo.genotypes.base import check, check_whole
-from zoo.optimizers import KernelDecaySGD, kernel_decay_adamw
+from zoo.optimizers import KernelDecayAdamW, KernelDecaySGD
 from zoo.schedules import PerUpdate, StepDecay
 
 # Fields that any recipe shows; the others only where they are not at their default, as
@@ -51,6 +52,8 @@ class Recipe:
             rate as it is.
         accumulate: Batches whose mean gradient makes one update of the weights. The
             rate is the same in all of them; steps still count batches.
+        norm_groups: Parts of a batch that batch norm takes its statistics from, each
+            by itself, as the cores of a TPU do; 1 is the whole batch, on any devices.
         ema: Share of a moving average of the weights that stays at an update, such as
             0.9999. The averages are what is scored, kept as the best and loaded;
             training goes on with the weights themselves. None averages none.
@@ -73,6 +76,7 @@ class Recipe:
     base_batch_size: int | None = None
     accumulate: int = 1
     ema: float | None = None
+    norm_groups: int = 1
 
     def __post_init__(self):
         self._check_steps()
@@ -91,8 +95,10 @@ class Recipe:
         self._check_decay()
 
     def _check_steps(self) -> None:
-        for name in ("steps", "batch_size", "accumulate"):
+        for name in ("steps", "batch_size", "accumulate", "norm_groups"):
             check_whole(getattr(self, name), name)
+        even, rule = self.batch_size % self.norm_groups == 0, "a divisor of the batch"
+        check(even, "norm_groups", rule, self.norm_groups)
         fits, rule = self.accumulate <= self.steps, f"at most `steps`, {self.steps}"
         check(fits, "accumulate", rule, self.accumulate)
         if self.base_batch_size is not None:
@@ -165,7 +171,10 @@ def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     Raises:
         ValueError: Keras can not accumulate on these devices.
     """
-    how = {"global_clipnorm": recipe.clip_norm}
+    # Of several devices TensorFlow clips each one's share.
+    replicas = distribution.current().replicas if _mirrors() else 1
+    clip_norm = recipe.clip_norm and recipe.clip_norm / replicas
+    how = {"global_clipnorm": clip_norm}
     if recipe.accumulate > 1:
         rule = "1 on several devices with TensorFlow; JAX can do more"
         check(not _mirrors(), "accumulate", rule, recipe.accumulate)
@@ -176,7 +185,7 @@ def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     rate, momentum = recipe.schedule(), float(recipe.momentum)
     if recipe.optimizer == "adamw":
         decay = recipe.weight_decay
-        return kernel_decay_adamw(rate, weight_decay=decay, beta_1=momentum, **how)
+        return KernelDecayAdamW(rate, weight_decay=decay, beta_1=momentum, **how)
     how |= {"nesterov": recipe.nesterov, "kernel_decay": recipe.weight_decay}
     return KernelDecaySGD(rate, momentum=momentum, **how)
 

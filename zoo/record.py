@@ -34,6 +34,9 @@ FREE = {
     "max_attempts",
     "max_crashes",
     "keep",
+    "distribution",
+    "tpu",
+    "num_virtual_devices",
 }
 
 

@@ -84,12 +84,15 @@ class Session(keras.callbacks.Callback):
             clips: The clip source.
         """
         size = sum(4 * math.prod(variable.shape) for variable in self.variables)
-        files.check_writable(workdir, 2 * size)  # The new beside the old.
+        if self.habits.writes:
+            files.check_writable(workdir, 2 * size)  # The new beside the old.
         restored = checkpoints.restore(workdir / CHECKPOINT, self.variables)
         self.progress = restored or self.progress
         step = self.progress.step
         self.workdir, self.score, self.score_name = workdir, score, score_name
         self.classes, self.task = clips.classes, clips.task
+        if not self.habits.writes:
+            return
         self.table = monitor.MetricsTable(workdir / METRICS, columns, step)
         self.speed = monitor.MetricsTable(workdir / SPEED, SPEEDS, step)
         if step < self.recipe.steps:
@@ -168,8 +171,7 @@ class Session(keras.callbacks.Callback):
     def _log(self, step: int, numbers: dict[str, float], saves: bool) -> None:
         rate = float(self.schedule(step - 1))
         self.row = {"step": step, "learning_rate": rate, **numbers}
-        # Rows are means since the row before, also in a run that resumes in between:
-        # a checkpoint always ends a row.
+        # Rows are means since the row before; `_keep` saves those of a row begun.
         self.model.reset_metrics()
         speed = self.pace.row()
         shown = self._validate(step) if saves else ""
@@ -202,15 +204,18 @@ class Session(keras.callbacks.Callback):
         values = map(keras.ops.convert_to_numpy, self.model.metrics_variables)
         means = tuple(float(value) for value in values)
         self.progress = checkpoints.Progress(step, self.progress.best, means)
-        with self._writing(step):
-            self.speed.add({"step": step, **self.pace.row()})
+        speed = {"step": step, **self.pace.row()}
+        if self.speed:
+            with self._writing(step):
+                self.speed.add(speed)
         self._save(step)
 
     def _save(self, step: int) -> None:
         try:
-            with self._writing(step):
-                path = self.workdir / CHECKPOINT
-                checkpoints.save(path, self.progress, self.variables)
+            if self.habits.writes:
+                with self._writing(step):
+                    path = self.workdir / CHECKPOINT
+                    checkpoints.save(path, self.progress, self.variables)
         except checkpoints.NotFinite as error:
             self._stop(f"{error} after step {step}")
         self.saved_at = time.monotonic()
@@ -252,8 +257,9 @@ class Session(keras.callbacks.Callback):
             best = self.progress.best
             if best is None or score >= best:
                 best = score
-                with self._writing(step):
-                    weights.save(self.network, self.workdir / BEST_WEIGHTS)
+                if self.habits.writes:
+                    with self._writing(step):
+                        weights.save(self.network, self.workdir / BEST_WEIGHTS)
         self.row |= {f"validation_{name}": value for name, value in scores.items()}
         self.progress = checkpoints.Progress(step, best)
         return "  ".join(f"{name} {value:.4g}" for name, value in scores.items())

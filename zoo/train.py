@@ -19,35 +19,37 @@ if __name__ == "__main__":  # First, as the libraries below write on the screen.
         "best that are\nnot alike",
         profile="steps to record for TensorBoard, such as 10:20",
         dry_run="show settings, cost, memory and steps; train and write nothing",
+        distribution="devices to train on: none is one; mirrored (TensorFlow) and "
+        "data_parallel (JAX)\nall of this machine, tpu (TensorFlow) those of a TPU, "
+        "multi_worker (JAX) those of\nseveral machines; auto (default) all there are",
+        tpu="for TensorFlow, a TPU's name, or local",
+        num_virtual_devices="parts of this CPU to train on, to try a distribution",
+        precision="float32, mixed_bfloat16 or mixed_float16",
     )
 
-import dataclasses
-import json
-import os
 import pathlib
-import warnings
 from dataclasses import dataclass
+from typing import Literal
 
 import keras
 
 from zoo import (
-    diversity,
     ensemble,
     estimate,
-    files,
     freezing,
     inference,
     inputs,
+    members,
     registry,
     signals,
     summary,
     training,
 )
-from zoo.genotypes import FOUND, ClipSpec, Genotype, from_json
-from zoo.genotypes.base import check, check_whole
+from zoo.distribution import current, placed
+from zoo.genotypes import FOUND, ClipSpec, Genotype
+from zoo.genotypes.base import check
 from zoo.weights import load as load_weights
 
-MEMBERS = "members.json"
 TOP_K = 3
 
 
@@ -70,6 +72,12 @@ def train(
     save_minutes: float | None = 10.0,
     profile: str | None = None,
     dry_run: bool = False,
+    distribution: Literal[
+        "auto", "none", "mirrored", "multi_worker", "tpu", "data_parallel"
+    ] = "auto",
+    tpu: str | None = None,
+    num_virtual_devices: int | None = None,
+    precision: str | None = None,
     **options,
 ) -> dict[str, float]:
     """Trains a network on a clip source, in a folder of its own.
@@ -105,6 +113,10 @@ def train(
         save_minutes: Longest time between checkpoints; None is any.
         profile: First and last step of a profile for TensorBoard, such as "10:20".
         dry_run: Whether to tell only what would be trained, and what that takes.
+        distribution: Of batches over devices, as `zoo.distribution.placed` has it.
+        tpu: For TensorFlow, the name of a TPU, or "local".
+        num_virtual_devices: Parts of this machine's CPU, to try a distribution.
+        precision: "float32", "mixed_bfloat16" or "mixed_float16"; None is Keras' own.
         **options: Of the network's family, such as `pooling` and `dropout`.
 
     Returns:
@@ -123,12 +135,14 @@ def train(
         for name, value in own.items():
             check(value is None, name, "left out with `search`", value)
         top_k = TOP_K if top_k is None else top_k
-        with signals.Notice() as notice:
+    else:
+        rule = "given where there is no `search`"
+        check(model is not None, "model", rule, model)
+        check(top_k is None, "top_k", "left out where there is no `search`", top_k)
+    devices = placed(distribution, tpu, num_virtual_devices, precision)
+    with devices, signals.Notice() as notice:
+        if search is not None:
             return _train_members(job, folder, search, top_k, notice)
-    rule = "given where there is no `search`"
-    check(model is not None, "model", rule, model)
-    check(top_k is None, "top_k", "left out where there is no `search`", top_k)
-    with signals.Notice() as notice:
         start = weights, new_head
         result = job.train(folder, read_genotype(model), model, notice, 0, start)
     if verbose and not dry_run:
@@ -181,16 +195,20 @@ class _Job:
         weights, new_head = start
         if weights and not (folder / training.CHECKPOINT).exists():
             load_weights(network, _weights_file(weights), skip_head=new_head)
-        inference.describe(folder, about)
-        if self.how["verbose"]:
+        leads = current().leads
+        verbose = self.how["verbose"] and leads
+        if leads:
+            inference.describe(folder, about)
+        if verbose:
             summary.announce(title, about, clips, self.recipe)
-        how = {**self.how, "unit": unit, "notice": notice}
+        how = {**self.how, "verbose": verbose, "unit": unit, "notice": notice}
         result = training.fit(network, clips, spec, self.recipe, folder, seed, **how)
-        if self.how["verbose"]:
+        if verbose:
             summary.conclude(clips, result)
         settings = {"seed": seed, "weights at the start": weights, "frozen": freeze}
-        told = about, clips, self.recipe, settings, result
-        summary.write(folder, title, *told)
+        if leads:
+            told = about, clips, self.recipe, settings, result
+            summary.write(folder, title, *told)
         return result
 
 
@@ -199,10 +217,10 @@ def _train_members(
 ) -> dict[str, float]:
     """Trains an ensemble's networks, each in a folder within its own."""
     verbose = job.how["verbose"]
-    members = _members(folder, search, top_k, job.options, verbose, job.dry_run)
-    scores = {}
-    for number, (candidate, genotype) in enumerate(members):
-        name, place = f"member{number}", f"member {number + 1} of {len(members)}"
+    rest = job.options, verbose, job.dry_run
+    found, scores = members.chosen(folder, search, top_k, *rest), {}
+    for number, (candidate, genotype) in enumerate(found):
+        name, place = f"member{number}", f"member {number + 1} of {len(found)}"
         title = f"{place}, trial {candidate.trial} of fitness {candidate.fitness:.4g}"
         unit = f"{place}, step"
         result = job.train(folder / name, genotype, title, notice, number, unit=unit)
@@ -215,60 +233,6 @@ def _train_members(
     return scores
 
 
-def _members(
-    folder: pathlib.Path,
-    search: str,
-    top_k: int,
-    options: dict,
-    verbose: bool,
-    dry_run: bool = False,
-) -> list[tuple[diversity.Candidate, Genotype]]:
-    """The networks to train: as chosen when the folder was new, as a search may go on.
-
-    Raises:
-        ValueError: The folder holds another run, or `search` is no search.
-    """
-    check_whole(top_k, "top_k")
-    path = folder / MEMBERS
-    if path.exists():
-        record = json.loads(path.read_text("utf-8"))
-        same = os.path.realpath(record["search"]) == os.path.realpath(search)
-        rule = f"new, or of the same search and top_k as {path}"
-        got = f"{search}, {top_k}"
-        check(same and record["top_k"] == top_k, "workdir", rule, got)
-        chosen = [diversity.Candidate(**fields) for fields in record["members"]]
-    else:
-        new = not (folder / inference.MODEL_FILE).exists()
-        check(new, "workdir", "new, or of an ensemble", str(folder))
-        chosen = _choose(search, top_k, verbose)
-    members = [(c, _genotype(c.genotype, search)) for c in chosen]
-    for _, genotype in members:
-        registry.check_options(genotype, options)
-    if not path.exists() and not dry_run:
-        folder.mkdir(parents=True, exist_ok=True)
-        fields = [dataclasses.asdict(candidate) for candidate in chosen]
-        about = {"search": str(search), "top_k": top_k, "members": fields}
-        files.write_json(path, about)
-    return members
-
-
-def _choose(search: str, top_k: int, verbose: bool) -> list[diversity.Candidate]:
-    found = diversity.ranking(search)
-    chosen = diversity.choose(found, top_k)
-    if len(found) < top_k:
-        warnings.warn(
-            f"{search} found {len(found)} networks within its budget: all are taken",
-            stacklevel=4,
-        )
-    ended, planned = diversity.trials(search)
-    if verbose and ended < planned:
-        print(f"{search} is not finished: {ended} of {planned} trials have ended")
-    if verbose:
-        names = ", ".join(f"{c.trial} ({c.fitness:.4g})" for c in chosen)
-        print(f"Of {len(found)} networks, trials by fitness: {names}", flush=True)
-    return chosen
-
-
 def read_genotype(model: str) -> Genotype:
     """The genotype of a published name, of a JSON file, or of a search's folder."""
     if model in FOUND:  # First: its run may be a folder of the same name.
@@ -279,17 +243,10 @@ def read_genotype(model: str) -> Genotype:
         check(path.exists(), "model", "a name, or a search with best.json", model)
     if path.suffix == ".json" or path.is_file():
         check(path.is_file(), "model", "a name, or a file that exists", model)
-        return _genotype(path.read_text("utf-8"), path)
+        return members.read(path.read_text("utf-8"), path)
     return registry.find(model)
 
 
-def _genotype(text: str, place: str | os.PathLike) -> Genotype:
-    try:
-        return from_json(text)
-    except ValueError as error:
-        raise ValueError(f"{place}: {error}") from None
-
-
-def _weights_file(place: str | os.PathLike) -> pathlib.Path:
+def _weights_file(place: str) -> pathlib.Path:
     path = pathlib.Path(place)
     return path / training.BEST_WEIGHTS if path.is_dir() else path

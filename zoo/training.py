@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo import (
     boards,
+    distribution,
     freezing,
     inference,
     inputs,
@@ -21,6 +22,7 @@ from zoo.callbacks import Callbacks
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check, check_whole
 from zoo.habits import Habits
+from zoo.layers import normalization
 from zoo.recipe import Recipe, optimizer
 from zoo.session import BEST_WEIGHTS, CHECKPOINT, Session, TrainingDiverged
 from zoo.signals import Notice
@@ -164,19 +166,24 @@ def fit(
     check(positive, "save_minutes", "above 0, or None", save_minutes)
     boards.check_profile(profile)
     inputs.check_source(model, clips)
+    here = distribution.current()
+    here.check_batch(recipe.batch_size)
+    normalization.set_groups(model, recipe.norm_groups)
     with freezing.frozen(model, freeze):
         trainee = _Trainee(inputs.named(model), model.output, name="trainee")
         trainee.prepare(clips, recipe)
         how = (save_every, log_every, verbose, unit, save_minutes, profile, notice)
-        session = Session(model, trainee.optimizer, recipe, Habits(*how))
+        habits = Habits(*how, writes=here.leads)
+        session = Session(model, trainee.optimizer, recipe, habits)
         if workdir is not None:
             _open(session, model, clips, clip_spec, workdir, validation_limit)
         start, watch = session.progress.step, session.pace.watched
+        distribution.check_same(start, "workdir", "of a disk that all processes share")
         if start < recipe.steps:
+            size = recipe.batch_size // here.processes
+            part, asked = here.part_of(clips), (clip_spec, size, seed, start, watch)
             trainee.fit(
-                inputs.training_batches(
-                    trainee, clips, clip_spec, recipe.batch_size, seed, start, watch
-                ),
+                inputs.training_batches(trainee, part, *asked),
                 steps_per_epoch=recipe.steps - start,
                 shuffle=False,
                 callbacks=Callbacks(session, callbacks, trainee),
@@ -221,7 +228,7 @@ class _Trainee(keras.Model):
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         how = self.smoothing, self.weights_of
-        return losses.cross_entropy(self.task, y, y_pred, *how)
+        return distribution.share(losses.cross_entropy(self.task, y, y_pred, *how))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if self.task == "single":

@@ -13,7 +13,7 @@ import pytest
 from clip_sources import ArrayClips, tiny_genotype
 
 import zoo
-from zoo import evaluate, flags, launch, metrics, monitor, train, training
+from zoo import evaluate, flags, launch, members, metrics, monitor, train, training
 from zoo.genotypes import FOUND, ClipSpec
 from zoo.genotypes.base import revised
 from zoo.genotypes.tiny_video import SpatialLayer
@@ -221,18 +221,18 @@ def chosen(folder):
 @pytest.mark.parametrize(("top_k", "trials"), [(1, "1"), (2, "10"), (3, "102")])
 def test_members_are_the_best_that_are_not_alike(top_k, trials, search, tmp_path):
     folder = tmp_path / "ensemble"
-    members = train._members(folder, search, top_k, {}, False)
+    networks = members.chosen(folder, search, top_k, {}, False)
     assert chosen(folder) == [f"000{number}" for number in trials]
-    assert members[0][1] == tiny_genotype()
+    assert networks[0][1] == tiny_genotype()
     # The search goes on, and its ranking changes.
     (tmp_path / "search" / "history.csv").unlink()
-    assert train._members(folder, search, top_k, {}, False) == members
+    assert members.chosen(folder, search, top_k, {}, False) == networks
 
 
 def test_all_are_taken_where_there_are_fewer(search, tmp_path):
     with pytest.warns(UserWarning, match="found 3 networks .*: all are taken"):
-        members = train._members(tmp_path / "ensemble", search, 4, {}, False)
-    assert len(members) == 3
+        networks = members.chosen(tmp_path / "ensemble", search, 4, {}, False)
+    assert len(networks) == 3
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_broken_genotype_of_a_search_names_it(tmp_path):
     rows = 'trial,genotype,fitness,feasible,parent\n0,"{}",1,True,\n'
     (tmp_path / "history.csv").write_text(rows)
     with pytest.raises(ValueError, match=f"{tmp_path}: `genotype family`"):
-        train._members(tmp_path / "ensemble", str(tmp_path), 1, {}, False)
+        members.chosen(tmp_path / "ensemble", str(tmp_path), 1, {}, False)
 
 
 def test_folders_of_other_runs_are_refused(search, tmp_path):
@@ -271,12 +271,12 @@ def test_folders_of_other_runs_are_refused(search, tmp_path):
     folder.mkdir()
     (folder / "model.json").write_text("{}")
     with pytest.raises(ValueError, match="`workdir` must be new, or of an ensemble"):
-        train._members(folder, search, 2, {}, False)
+        members.chosen(folder, search, 2, {}, False)
     (folder / "model.json").unlink()
-    train._members(folder, search, 2, {}, False)
+    members.chosen(folder, search, 2, {}, False)
     for other, top_k in [(search, 3), (str(tmp_path), 2)]:
         with pytest.raises(ValueError, match="must be new, or of the same search and"):
-            train._members(folder, other, top_k, {}, False)
+            members.chosen(folder, other, top_k, {}, False)
 
 
 def test_search_flags_bind_the_job(search, tmp_path):

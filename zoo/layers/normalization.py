@@ -1,7 +1,9 @@
-"""Batch norm that trains fast on every backend."""
+"""Batch norm that trains fast on every backend, and on several devices."""
 
 import keras
 from keras import ops
+
+from zoo.genotypes.base import check, check_whole
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -12,24 +14,69 @@ class BatchNorm(keras.layers.BatchNormalization):
     merges and TensorFlow without XLA does not: on two CPU cores they take two to three
     times as long as its fused operation (benches/RESULTS.md). Numbers are Keras'.
 
+    Where TensorFlow spreads a batch over devices, its statistics are those of the whole
+    batch, as they are on JAX by themselves. `set_groups` makes them those of parts.
+
     Input: `(batch, ..., channels)`; output the same.
 
     Args:
-        **kwargs: As for `keras.layers.BatchNormalization`, but `axis`.
+        **kwargs: As for `keras.layers.BatchNormalization`, but `axis` and
+            `synchronized`.
+
+    Attributes:
+        groups: Parts of a training batch that are normalized each by itself. Moving
+            statistics follow the mean over the parts.
     """
 
+    groups = 1
+
     def call(self, inputs, training=None, mask=None):
-        if (
-            not (training and self.trainable)
-            or mask is not None
-            or self.synchronized
-            or keras.backend.backend() != "tensorflow"
-        ):
+        if not (training and self.trainable) or mask is not None:
             return super().call(inputs, training=training, mask=mask)
-        outputs, mean, variance = self._fused(ops.cast(inputs, "float32"))
+        replicas = _replicas()
+        if replicas > 1 and self.groups == 1:
+            normalize = self._synchronized
+        elif self.groups > replicas:
+            normalize = self._grouped
+        elif keras.backend.backend() == "tensorflow":
+            normalize = self._fused
+        else:
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance = normalize(ops.cast(inputs, "float32"))
+        if replicas > 1 and self.groups > 1:  # Else each device would keep its own.
+            mean, variance = _mean_of_devices(mean), _mean_of_devices(variance)
         for moving, new in [(self.moving_mean, mean), (self.moving_variance, variance)]:
             moving.assign(moving * self.momentum + new * (1.0 - self.momentum))
         return ops.cast(outputs, self.compute_dtype)
+
+    def _synchronized(self, inputs):
+        """With the statistics of all devices' inputs, of which all have as many."""
+        import tensorflow as tf
+
+        axes = [*range(len(inputs.shape) - 1)]
+        mean = _mean_of_devices(tf.reduce_mean(inputs, axes))
+        square = tf.reduce_mean(tf.square(inputs - mean), axes)
+        variance = _mean_of_devices(square)
+        return self._normalized(inputs, mean, variance), mean, variance
+
+    def _grouped(self, inputs):
+        """With the statistics of each group of this device's inputs."""
+        groups = self.groups // _replicas()
+        parts = ops.reshape(inputs, (groups, -1, *inputs.shape[1:]))
+        axes = tuple(range(1, len(parts.shape) - 1))
+        mean = ops.mean(parts, axes, keepdims=True)
+        variance = ops.mean(ops.square(parts - mean), axes, keepdims=True)
+        outputs = ops.reshape(
+            self._normalized(parts, mean, variance), ops.shape(inputs)
+        )
+        channels = (groups, inputs.shape[-1])
+        means = (ops.mean(ops.reshape(x, channels), 0) for x in (mean, variance))
+        return outputs, *means
+
+    def _normalized(self, inputs, mean, variance):
+        outputs = (inputs - mean) * ops.rsqrt(variance + self.epsilon)
+        outputs = outputs * ops.cast(self.gamma, "float32") if self.scale else outputs
+        return outputs + ops.cast(self.beta, "float32") if self.center else outputs
 
     def _fused(self, inputs):
         import tensorflow as tf  # Its own operation, and only where it is the backend.
@@ -69,3 +116,37 @@ class FixedBatchNorm(BatchNorm):
 
     def call(self, inputs, training=None, mask=None):
         return super().call(inputs, training=False, mask=mask)
+
+
+def set_groups(model: keras.Model, groups: int) -> None:
+    """Makes batch norm take its statistics from parts of each training batch.
+
+    The papers' networks trained on TPUs, whose cores each normalize their own clips.
+
+    Args:
+        model: All its `BatchNorm` layers are set.
+        groups: 1 is the whole batch. On several devices of TensorFlow otherwise a
+            multiple of their number.
+    """
+    check_whole(groups, "norm_groups")
+    replicas = _replicas()
+    rule = f"1, or a multiple of the {replicas} devices"
+    check(groups == 1 or groups % replicas == 0, "norm_groups", rule, groups)
+    for layer in model._flatten_layers():
+        if isinstance(layer, BatchNorm):
+            layer.groups = groups
+
+
+def _mean_of_devices(value):
+    import tensorflow as tf
+
+    return tf.distribute.get_replica_context().all_reduce("MEAN", value)
+
+
+def _replicas() -> int:
+    """Devices that TensorFlow spreads a batch over; a batch of JAX is always whole."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync

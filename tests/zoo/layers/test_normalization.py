@@ -4,7 +4,7 @@ import pytest
 from helpers import check_layer, known_clip
 from keras import ops
 
-from zoo.layers.normalization import BatchNorm, FixedBatchNorm
+from zoo.layers.normalization import BatchNorm, FixedBatchNorm, set_groups
 
 CLIP = 1 + 3 * known_clip((2, 3, 4, 5, 6))
 
@@ -74,3 +74,30 @@ def test_fixed_statistics_are_those_of_inference():
     expected = (CLIP - np.arange(6)) / np.sqrt(1 + 1e-5)
     np.testing.assert_allclose(layer(CLIP, training=True), expected, rtol=1e-5)
     check_layer(layer, CLIP, CLIP.shape)
+
+
+def test_groups_are_normalized_each_by_itself():
+    clip = 1 + 3 * known_clip((4, 2, 3, 3, 6))
+    layer, parts = BatchNorm(momentum=0.9), BatchNorm(momentum=0.9)
+    model = keras.Model(x := keras.Input(clip.shape[1:]), layer(x))
+    set_groups(model, 2)
+    together = layer(clip, training=True)
+    moments = []
+    for half, place in [(clip[:2], slice(2)), (clip[2:], slice(2, 4))]:
+        np.testing.assert_allclose(
+            together[place], BatchNorm()(half, training=True), rtol=1e-4, atol=1e-5
+        )
+        axes = (0, 1, 2, 3)
+        moments.append([half.mean(axes), half.var(axes)])
+    mean, variance = np.mean(moments, axis=0)
+    np.testing.assert_allclose(layer.moving_mean, 0.1 * mean, rtol=1e-4, atol=1e-6)
+    expected = 0.9 + 0.1 * variance
+    np.testing.assert_allclose(layer.moving_variance, expected, rtol=1e-4)
+    set_groups(model, 1)
+    whole = layer(clip, training=True)
+    np.testing.assert_allclose(whole, parts(clip, training=True), rtol=1e-4, atol=1e-5)
+
+
+def test_groups_must_be_a_whole_number():
+    with pytest.raises(ValueError, match="`norm_groups` must be a whole number"):
+        set_groups(keras.Model(x := keras.Input((2,)), BatchNorm()(x)), 0)
