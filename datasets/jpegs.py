@@ -1,6 +1,5 @@
 """Reads videos that are stored as pictures: only those of a clip are decoded."""
 
-import itertools
 import os
 import zlib
 from collections.abc import Iterator, Sequence
@@ -133,9 +132,8 @@ class StoredFrames:
         """
         head = tfrecord.decode(file.read(offset, length, checksum))
         sizes, first = head["sizes"], offset + length
-        ends = itertools.accumulate(map(tfrecord.field_size, sizes))
-        rows = zip(ends, sizes, head["checksums"], strict=True)
-        places = [(first + end - size, size, crc) for end, size, crc in rows]
+        starts = first + np.cumsum(tfrecord.field_sizes(sizes)) - sizes
+        places = [*zip(starts.tolist(), sizes, head["checksums"], strict=True)]
         return cls(path, file, head["times"], places, start, end)
 
     @property

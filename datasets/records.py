@@ -108,4 +108,4 @@ def store(record: Record, form: Form) -> tuple[bytes, int, int]:
     features |= {"times": times, "shape": shape, "sizes": sizes}
     features |= {"checksums": [*map(zlib.crc32, files)], "frames": files}
     example = tfrecord.encode(features)
-    return example, 0, len(example) - sum(map(tfrecord.field_size, sizes))
+    return example, 0, len(example) - int(tfrecord.field_sizes(sizes).sum())

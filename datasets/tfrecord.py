@@ -86,9 +86,11 @@ def single(read: Callable, place: int, length: int) -> tuple[int, int]:
     return _inside(read, inner, end)
 
 
-def field_size(length: int) -> int:
-    """Bytes that a value of so many takes in a list."""
-    return 1 + len(_varint(length)) + length
+def field_sizes(lengths: Sequence[int]) -> np.ndarray:
+    """Bytes that values of so many each take in a list."""
+    lengths = np.asarray(lengths, "int64")
+    digits = 1 + sum(lengths >> shift > 0 for shift in range(7, 63, 7))
+    return 1 + digits + lengths
 
 
 def masked(checksum: int) -> int:
@@ -206,8 +208,17 @@ def _values(kind: int, data: memoryview) -> list:
     packed = payloads[0] if payloads else memoryview(b"")
     if kind == 2:
         return np.frombuffer(packed, "<f4").tolist()
-    values, place = [], 0
-    while place < len(packed):
-        value, place = _read_varint(packed, place)
-        values.append(value)
-    return values
+    return _whole_numbers(np.frombuffer(packed, "u1"))
+
+
+def _whole_numbers(packed: np.ndarray) -> list[int]:
+    """Numbers of seven bits a byte, the low ones first; the last is below 128."""
+    ends = np.flatnonzero(packed < 0x80) + 1
+    if not len(ends):
+        return []
+    starts = np.concatenate([[0], ends[:-1]])
+    places = np.arange(ends[-1]) - np.repeat(starts, ends - starts)
+    digits = (packed[: ends[-1]] & 0x7F).astype("uint64") << (7 * places).astype(
+        "uint64"
+    )
+    return np.add.reduceat(digits, starts).tolist()
