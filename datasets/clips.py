@@ -15,7 +15,6 @@ from datasets.operations import Operation
 from datasets.order import ClipSpec
 
 LOGGER = logging.getLogger(__name__)
-_SHORT_FILES = itertools.count()  # Read so far; counting is safe between threads.
 
 
 @dataclass(frozen=True)
@@ -216,29 +215,6 @@ def read(
             clip = np.concatenate([clip, numbers[:, :, ::step, None]], axis=-1)
         clips.append(operations.apply(clip, view.operations))
     return np.stack(clips) if len(clips) > 1 else clips[0][None]
-
-
-def read_file(path: str, clip_spec: ClipSpec, place: float = 0.5) -> np.ndarray:
-    """Reads one clip of a video file, as evaluation sees it.
-
-    The first video that is shorter than the clip is named in a warning: it loops.
-
-    Args:
-        path: Of the video.
-        clip_spec: Frames, rate, height, width and segments.
-        place: Where the clip lies in the video: 0 at its start, 1 at its end.
-
-    Returns:
-        The clip, float32 (frames, height, width, 3) in [0, 1].
-
-    Raises:
-        BrokenVideoError: The video can not be read.
-    """
-    with Video(path) as video:
-        if is_too_short(video.times, clip_spec) and next(_SHORT_FILES) == 0:
-            warn_of_short(video.path, clip_spec)
-        wanted = chosen(video.times, clip_spec, place)
-        return read(video, clip_spec, wanted)[0].astype("float32") / 255
 
 
 def cover(

@@ -27,7 +27,10 @@ from zoo.layers import mixture
 from zoo.recipe import Recipe
 
 # Of a recipe, what these searches do not read.
-UNREAD = ("class_weights", "optimizer", "nesterov", "decay", "accumulate", "ema")
+UNREAD = (
+    *("class_weights", "optimizer", "nesterov", "decay", "accumulate", "ema"),
+    "norm_groups",
+)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,4 @@
 import functools
-import itertools
 
 import numpy as np
 import pytest
@@ -7,7 +6,7 @@ from synthesis import number, write_video
 
 from datasets import clips
 from datasets.augment import Augmentation
-from datasets.decode import BrokenVideoError, Video
+from datasets.decode import Video
 from datasets.order import draws
 from zoo.genotypes.base import ClipSpec
 
@@ -230,34 +229,3 @@ def test_reads_crops_of_the_same_frames_at_once(video, monkeypatch):
     assert len(asked) == 2
     for crop, left in zip(crops, (0, 16, 32), strict=True):
         np.testing.assert_array_equal(crop, whole[:, :, left : left + 32])
-
-
-def test_reads_a_file(tmp_path):
-    path = write_video(tmp_path / "a.mp4")
-    clip = clips.read_file(path, ClipSpec(3, 20, 48, 64), place=1.0)
-    assert clip.dtype == np.float32
-    assert [number(image * 255) for image in clip] == [37, 38, 39]
-    with pytest.raises(BrokenVideoError, match="none"):
-        clips.read_file(tmp_path / "none.mp4", ClipSpec(3, 20, 48, 64))
-
-
-def test_the_first_short_file_is_said_to_loop(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(clips, "_SHORT_FILES", itertools.count())
-    paths = [write_video(tmp_path / name, frames=10) for name in ("a.mp4", "b.mp4")]
-    clips.read_file(paths[0], ClipSpec(10, 20, 48, 64))
-    assert not caplog.messages
-    for path in paths:
-        clips.read_file(path, ClipSpec(20, 20, 48, 64))
-    said = f"{paths[0]} is shorter than the clip (1.0 s): such videos loop."
-    assert caplog.messages == [said]
-
-
-def test_a_file_of_fewer_frames_than_segments_give_is_said_to_loop(
-    tmp_path, monkeypatch, caplog
-):
-    monkeypatch.setattr(clips, "_SHORT_FILES", itertools.count())
-    path = write_video(tmp_path / "a.mp4", frames=6)
-    for frames in (6, 12):
-        clips.read_file(path, ClipSpec(frames, 1, 48, 64, segments=3))
-    said = f"{path} is shorter than the clip (12 frames): such videos loop."
-    assert caplog.messages == [said]
