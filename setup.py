@@ -4,6 +4,7 @@ from setuptools import find_packages, setup
 
 JAX = ["jax>=0.10", "jaxlib>=0.10"]
 REPORT = ["plotly>=7"]
+EXPORT = ["ai-edge-litert>=2", "onnx>=1.17", "onnxruntime>=1.20", "tf2onnx>=1.17"]
 
 setup(
     name="video-zoo",
@@ -44,6 +45,7 @@ setup(
                 "pre-commit>=4",
                 "psutil>=6",
             ),
+            *EXPORT,
             *JAX,
             *REPORT,
         ],
@@ -54,6 +56,7 @@ setup(
             "pyglove>=0.4.5",
             "scipy>=1.14",
         ],
+        "export": EXPORT,
         "gpu": ["tensorflow[and-cuda]>=2.20"],
     },
 )

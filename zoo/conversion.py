@@ -1,0 +1,150 @@
+"""Writes a network as a SavedModel, or in the format of LiteRT or ONNX.
+
+TensorFlow does it, so Keras' backend must be TensorFlow.
+"""
+
+import logging
+import os
+import pathlib
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import keras
+
+from zoo import command, runtimes
+from zoo.genotypes.base import check
+from zoo.runtimes import CLIP, LOGITS, Arrays, need
+
+QUANTIZATIONS = ("none", "dynamic", "float16", "int8")
+OPSET = 17  # Of ONNX.
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is exported.
+
+    Args:
+        model: Whose weights it holds.
+        call: From tensors, by name, to a dict of them.
+        inputs: Shape and type of each, by name; None is a size that varies.
+    """
+
+    model: keras.Model
+    call: Callable
+    inputs: dict[str, tuple[tuple[int | None, ...], str]]
+
+
+def plain(model: keras.Model) -> Program:
+    """A network as it is, of one clip: float32 of (1, frames, height, width, 3)."""
+    tensors = {tensor.name: tensor for tensor in model.inputs}
+    if len(tensors) == 1:
+        tensors = {CLIP: model.inputs[0]}
+    inputs = {n: ((1, *x.shape[1:]), x.dtype) for n, x in tensors.items()}
+    return Program(model, lambda **x: {LOGITS: called(model, x)}, inputs)
+
+
+def called(model: keras.Model, parts: dict) -> object:
+    """What a model makes of its inputs, given by their names."""
+    if len(parts) == 1:
+        return model(*parts.values(), training=False)
+    by_name = isinstance(model.input, dict)
+    given = parts if by_name else [parts[x.name] for x in model.inputs]
+    return model(given, training=False)
+
+
+def check_backend() -> None:
+    """Raises ValueError unless networks can be exported here."""
+    backend = keras.backend.backend()
+    rule = "tensorflow to export: KERAS_BACKEND=tensorflow"
+    check(backend == "tensorflow", "backend", rule, backend)
+
+
+def write(
+    program: Program,
+    path: str | os.PathLike,
+    form: str,
+    quantize: str = "none",
+    calibration: Iterable[Arrays] = (),
+) -> None:
+    """Writes a program.
+
+    Args:
+        program: What to write.
+        path: Of a file, or for "saved_model" of a folder.
+        form: One of `runtimes.FORMATS`.
+        quantize: One of `QUANTIZATIONS`; of other formats than LiteRT "none".
+        calibration: Inputs that show "int8" the range of all numbers within.
+
+    Raises:
+        ValueError: What is written can not have this format; the operations and layers
+            that stand against it are named.
+    """
+    check_backend()
+    check(form in runtimes.FORMATS, "format", f"one of {runtimes.FORMATS}", form)
+    check_quantize(form, quantize)
+    with command.silence():
+        if form == "saved_model":
+            _save(program, path)
+        elif form == "litert":
+            _write_litert(program, path, quantize, calibration)
+        else:
+            _write_onnx(program, path)
+
+
+def check_quantize(form: str, quantize: str) -> None:
+    """Raises ValueError unless a format can be quantized so."""
+    rule = f"one of {QUANTIZATIONS}"
+    check(quantize in QUANTIZATIONS, "quantize", rule, quantize)
+    fits = form == "litert" or quantize == "none"
+    check(fits, "quantize", f"none where the format is {form}, not litert", quantize)
+
+
+def traced(program: Program):
+    """The program as a function of TensorFlow: its graph."""
+    tensorflow = need("tensorflow")
+    specs = {
+        name: tensorflow.TensorSpec(shape, dtype, name)
+        for name, (shape, dtype) in program.inputs.items()
+    }
+    return tensorflow.function(program.call).get_concrete_function(**specs)
+
+
+def _save(program: Program, path: str | os.PathLike) -> None:
+    tensorflow = need("tensorflow")
+    module = tensorflow.Module()
+    module.weights = [variable.value for variable in program.model.variables]
+    tensorflow.saved_model.save(module, str(path), signatures=traced(program))
+
+
+def _write_litert(program: Program, path, quantize: str, calibration) -> None:
+    tensorflow = need("tensorflow")
+    with tempfile.TemporaryDirectory() as folder:
+        _save(program, folder)
+        converter = tensorflow.lite.TFLiteConverter.from_saved_model(folder)
+        if quantize != "none":
+            converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+        if quantize == "float16":
+            converter.target_spec.supported_types = [tensorflow.float16]
+        if quantize == "int8":
+            converter.representative_dataset = lambda: calibration
+        try:
+            content = converter.convert()
+        except Exception as error:  # Of several kinds, and of no public one.
+            check(False, "model", "one that LiteRT has operations for", str(error))
+    pathlib.Path(path).write_bytes(content)
+
+
+def _write_onnx(program: Program, path: str | os.PathLike) -> None:
+    tensorflow = need("tensorflow")
+    need("onnx")
+    convert = need("tf2onnx").convert
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    function = traced(program)
+    specs = list(function.structured_input_signature[1].values())
+    names = [spec.name for spec in specs]
+    positional = tensorflow.function(
+        lambda *x: program.call(**dict(zip(names, x, strict=True)))
+    )
+    proto, _ = convert.from_function(positional, specs, opset=OPSET)
+    pathlib.Path(path).write_bytes(proto.SerializeToString())

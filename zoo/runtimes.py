@@ -1,0 +1,125 @@
+"""Runs networks where they are deployed: exported, by the runtime of a device."""
+
+import functools
+import importlib
+import os
+import pathlib
+import tempfile
+from collections.abc import Callable
+from types import ModuleType
+
+import keras
+import numpy as np
+
+from zoo import command, inference
+from zoo.fusing import fuse
+from zoo.genotypes.base import check, check_whole
+
+RUNTIMES = ("tensorflow", "litert", "onnx", "jax")
+FORMATS = ("saved_model", "litert", "onnx")
+# Of a network alone, as `zoo.conversion` names them.
+CLIP, LOGITS = "clip", "logits"
+Arrays = dict[str, np.ndarray]
+
+
+def caller(
+    model: keras.Model, runtime: str, threads: int | None = None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A network's inference by one of the runtimes: from clips to logits.
+
+    Norms are merged into convolutions (`zoo.fusing`). LiteRT and ONNX Runtime get the
+    exported network, as a file that is gone afterwards, and take the clips of a batch
+    one after the other, as a device does.
+
+    Args:
+        model: A network of one input, or of several, given as a dict by their names.
+        runtime: One of `RUNTIMES`.
+        threads: Of LiteRT or ONNX Runtime; None is the runtime's own choice.
+
+    Raises:
+        ValueError: The runtime is unknown, not installed, or can not run the network.
+    """
+    check(runtime in RUNTIMES, "runtime", f"one of {RUNTIMES}", runtime)
+    backend = keras.backend.backend()
+    if runtime in ("tensorflow", "jax"):
+        rule = f"that of Keras, {backend}; KERAS_BACKEND={runtime} makes it the other"
+        check(runtime == backend, "runtime", rule, runtime)
+        rule = f"None for {runtime}, whose threads are set when the process begins"
+        check(threads is None, "threads", rule, threads)
+        return inference.compiled(fuse(model))
+    if threads is not None:
+        check_whole(threads, "threads")
+    from zoo import conversion  # Not where nothing is exported.
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "network")
+        conversion.write(conversion.plain(fuse(model)), path, runtime)
+        run = opened(path, runtime, threads)
+    return functools.partial(_one_by_one, run)
+
+
+def _one_by_one(run: Callable[[Arrays], Arrays], clips) -> np.ndarray:
+    parts = clips if isinstance(clips, dict) else {CLIP: clips}
+    rows = range(len(next(iter(parts.values()))))
+    each = [{name: part[i : i + 1] for name, part in parts.items()} for i in rows]
+    return np.concatenate([run(part)[LOGITS] for part in each])
+
+
+def opened(
+    path: str | os.PathLike, form: str, threads: int | None = None
+) -> Callable[[Arrays], Arrays]:
+    """An exported network as a function of arrays by name.
+
+    Args:
+        path: Of the file, or of the folder of a SavedModel.
+        form: One of `FORMATS`.
+        threads: None is the runtime's own choice; a SavedModel has the process's.
+    """
+    check(form in FORMATS, "format", f"one of {FORMATS}", form)
+    openers = {"saved_model": _saved_model, "litert": _litert, "onnx": _onnx}
+    return openers[form](str(path), threads)
+
+
+def need(module: str) -> ModuleType:
+    """Imports what the extra `export` installs.
+
+    Raises:
+        ValueError: It is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        rule = "installed: pip install 'video-zoo[export]'"
+        raise ValueError(f"`{module}` must be {rule}. Got: {error}") from None
+
+
+def _saved_model(path: str, _) -> Callable[[Arrays], Arrays]:
+    tensorflow = need("tensorflow")
+    loaded = tensorflow.saved_model.load(path)
+    function = loaded.signatures["serving_default"]
+
+    def run(arrays: Arrays, _keep=loaded) -> Arrays:  # Else its variables are gone.
+        tensors = {k: tensorflow.convert_to_tensor(v) for k, v in arrays.items()}
+        return {name: x.numpy() for name, x in function(**tensors).items()}
+
+    return run
+
+
+def _litert(path: str, threads: int | None) -> Callable[[Arrays], Arrays]:
+    interpreters = need("ai_edge_litert.interpreter")
+    with command.silence():  # It tells of each delegate that it makes.
+        interpreter = interpreters.Interpreter(path, num_threads=threads)
+        interpreter.allocate_tensors()
+    runner = interpreter.get_signature_runner()
+    return lambda arrays: runner(**arrays)
+
+
+def _onnx(path: str, threads: int | None) -> Callable[[Arrays], Arrays]:
+    onnxruntime = need("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = 3  # Errors.
+    providers = ["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(path, options, providers=providers)
+    names = [output.name for output in session.get_outputs()]
+    return lambda arrays: dict(zip(names, session.run(names, arrays), strict=True))
