@@ -21,7 +21,7 @@ RULES = [
     ),
     ("zoo/flags.py", {"top": ("zoo", "absl"), "lazy": ()}),
     (
-        ("zoo/train.py", "zoo/evaluate.py", "zoo/predict.py"),
+        ("zoo/train.py", "zoo/evaluate.py", "zoo/predict.py", "zoo/benchmark.py"),
         {"top": JOBS, "lazy": ("tensorflow", "jax", "matplotlib", "datasets")},
     ),
     (
@@ -94,6 +94,7 @@ JOB_MODULES = {
     "zoo.train",
     "zoo.evaluate",
     "zoo.predict",
+    "zoo.benchmark",
     "search.run",
     "search.report",
     "datasets.check",

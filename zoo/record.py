@@ -11,6 +11,7 @@ from zoo.files import check_writable, write_text
 CONFIG, OPERATIVE = "config.gin", "operative.gin"
 METRICS, SPEED = "metrics.csv", "speed.csv"
 PREDICTIONS = "predictions.npz"  # Of an evaluation.
+BENCHMARK = ("benchmark.json", "benchmark.csv", "accuracy-latency.svg")
 # In the environment of a process whose run another process has recorded.
 RECORDED = "ZOO_RUN_IS_RECORDED"
 # A run may go on with other values of these.
