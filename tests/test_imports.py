@@ -24,6 +24,7 @@ RULES = [
         ("zoo/train.py", "zoo/evaluate.py", "zoo/predict.py", "zoo/benchmark.py"),
         {"top": JOBS, "lazy": ("tensorflow", "jax", "matplotlib", "datasets")},
     ),
+    ("zoo/predictor.py", {"top": ("zoo", "keras", "numpy"), "lazy": ("av",)}),
     (
         "zoo/",
         {
@@ -93,6 +94,7 @@ RULES = [
 JOB_MODULES = {
     "zoo.train",
     "zoo.evaluate",
+    "zoo.export",
     "zoo.predict",
     "zoo.benchmark",
     "search.run",
