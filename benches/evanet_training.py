@@ -105,7 +105,7 @@ def run(task: tuple[str, int, int, int]) -> dict:
     fitness = [r.fitness if r.feasible else 0.0 for r in records]
     found = {"curve": np.maximum.accumulate(fitness).tolist()}
     if method == "annealed":
-        top = [record.genotype for record in best(records)[:TOP]]
+        top = [record.genotype for record in best(records, TOP)]
         found["three"] = _ensemble([(g, seed) for g in top], LONGER * steps)
         again = [(top[0], 1000 * i + seed) for i in range(TOP)]
         found["one"] = _ensemble(again, LONGER * steps)
