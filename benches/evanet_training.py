@@ -16,7 +16,7 @@ from search.selection import Annealed, Constant
 from search.spaces.evanet import EvaNetSpace
 
 POPULATION, SAMPLE = 4, 2
-FEWER = Annealed(start=3, interval=4)
+FEWER = Annealed(start=3, interval=2)
 METHODS = {
     "random": None,
     "one mutation": Constant(1),
@@ -35,7 +35,7 @@ second; Inception networks of a sixteenth of the channels, of two or three convo
 a module with time sizes 1, 3 and 5; {trials} networks in each search, which train for
 {steps} steps of 16 clips; seeds 0 to {last}. Populations are of {population},
 tournaments of {sample}, the worst leaves; a child has one mutation, three, or,
-annealed, max(ceil(3 - round / 4), 1). All methods of a seed begin with the same
+annealed, max(ceil(3 - round / 2), 1). All methods of a seed begin with the same
 networks.
 
 Fitness is the top-1 accuracy on {validation} validation clips. Then, on the test clips:
