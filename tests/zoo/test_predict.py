@@ -147,6 +147,10 @@ def test_broken_file_gets_one_line_and_others_go_on(trained, videos, capsys):
         (["--model=x", "--views=0", "a.mp4"], "`views` must be"),
         (["--model=x", "--crops=2", "a.mp4"], "`crops` must be one of"),
         (["--model=x", "--join=sum", "a.mp4"], "`join` must be one of"),
+        (["--model=x", "--stream=a.mp4", "b.mp4"], "`path` must be left out"),
+        (["--model=x", "--stream=a.mp4", "--stride=0"], "`stride` must be above 0"),
+        (["--model=x", "--stream=a.mp4", "--speed=0"], "`speed` must be above 0"),
+        (["--model=x", "--stream=gone.mp4"], "gone.mp4: No such file"),
         (["--modle=x"], "Unknown command line flag 'modle'"),
     ],
 )
@@ -164,6 +168,38 @@ def test_folder_without_videos_is_refused(trained, tmp_path):
 def test_help_shows_an_example(capsys):
     assert predict.main(["--help"]) == 0
     assert "example: python -m zoo.predict" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_stream_is_decided_again_and_again(trained, videos, capsys):
+    argv = [f"--model={trained}", "--stream", str(videos / "a.mp4"), "--speed=20"]
+    assert predict.main([*argv, "--stride=0.25", "--json"]) == 0
+    *lines, last = map(json.loads, capsys.readouterr().out.splitlines())
+    times = [line["time"] for line in lines]  # The video lasts for 1.2 seconds.
+    assert times == sorted(times)
+    assert 0.2 <= times[0] <= times[-1] <= 1.2
+    assert all(len(line["predictions"]) == 1 for line in lines)
+    summary = last["summary"]
+    assert (summary["frames"], summary["decisions"]) == (24, len(lines))
+    assert 0 < summary["median_ms"] <= summary["worst_ms"]
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_stream_ends_with_a_summary_also_at_an_interrupt(
+    trained, videos, capsys, monkeypatch
+):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    path = str(videos / "a.mp4")
+    assert predict.watch(str(trained), path, stride=9.0, speed=50.0, top=2) == 0
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("  0:00.")
+    assert first.split()[-1] != second.split()[-1]
+    assert last.startswith("1 decisions on 24 frames, ")
+    monkeypatch.setattr(predict, "_tell", interrupted)
+    assert predict.watch(str(trained), path, stride=9.0) == 0
+    assert "1 decisions on " in capsys.readouterr().out
 
 
 def test_ensemble_is_shown_the_clips_of_all_its_members(videos, tmp_path, monkeypatch):

@@ -1,0 +1,94 @@
+"""Frames as they come: of a camera, of a network stream, or of a file."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from datasets.clips import cover
+from datasets.decode import BrokenVideoError, best_stream, reason
+from datasets.order import ClipSpec
+from datasets.pictures import upright
+
+
+class Live:
+    """Reads a video from its beginning, one frame after the other, as long as it lasts.
+
+    Args:
+        path: Of a file; a camera such as /dev/video0; or the address of a stream.
+
+    Attributes:
+        path: As given.
+        is_live: Whether frames come when they are taken, and not as fast as asked for.
+
+    Raises:
+        BrokenVideoError: There is no video.
+    """
+
+    def __init__(self, path: str):
+        self.path = os.fspath(path)
+        camera = self.path.startswith("/dev/")
+        self.is_live = camera or "://" in self.path
+        how = {"format": "v4l2"} if camera else {}
+        try:
+            self._container = av.open(self.path, metadata_errors="ignore", **how)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise BrokenVideoError(self.path, reason(error)) from None
+        try:
+            self._stream = best_stream(self.path, self._container)
+        except BrokenVideoError:
+            self._container.close()
+            raise
+        self._stream.thread_type = "NONE" if self.is_live else "AUTO"  # These delay.
+
+    def frames(
+        self, clock: Callable[[], float] = time.monotonic
+    ) -> Iterator[tuple[float, av.VideoFrame]]:
+        """Seconds since the first frame, and frames; what does not decode is left out.
+
+        Once; at its end the file or the camera is closed.
+
+        Args:
+            clock: By which the frames of cameras and streams are timed, as they come.
+        """
+        rate = float(self._stream.average_rate or self._stream.guessed_rate or 25)
+        # AVI holds no times of display: its frames are known by their order alone.
+        timed, start = self._container.format.name != "avi", None
+        for number, frame in enumerate(self._decoded()):
+            now = frame.time if timed and frame.time is not None else number / rate
+            now = clock() if self.is_live else now
+            start = now if start is None else start
+            yield now - start, frame
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    yield from self._stream.codec_context.decode(packet)
+                except av.FFmpegError:
+                    continue  # A damaged packet costs its own frames alone.
+        except av.FFmpegError:
+            pass  # The file ends within a packet, or the camera is gone.
+        finally:
+            self._container.close()
+
+
+def fit(clip_spec: ClipSpec) -> Callable[[av.VideoFrame], np.ndarray]:
+    """A function from a frame to the centre of its picture, at a clip's size.
+
+    Args:
+        clip_spec: Its height and width.
+    """
+    height, width = size = clip_spec.height, clip_spec.width
+    scaler = VideoReformatter()
+
+    def picture(frame: av.VideoFrame) -> np.ndarray:
+        image = upright(frame, lambda *shape: cover(shape, size), scaler)
+        top, left = (round((image.shape[i] - size[i]) / 2) for i in range(2))
+        # A copy, as the rest of the picture is not to be kept.
+        return image[top : top + height, left : left + width].copy()
+
+    return picture
