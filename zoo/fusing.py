@@ -40,6 +40,9 @@ def fuse(model: keras.Model) -> keras.Model:
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs)
 
 
+fold_batch_norm = fuse  # Its public name: `zoo.fuse` makes one of several networks.
+
+
 def _ids(layer) -> list[int]:
     """Of its outputs, of which there may be a list."""
     inner = isinstance(layer, keras.Model)
