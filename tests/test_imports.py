@@ -21,7 +21,10 @@ RULES = [
     ),
     ("zoo/flags.py", {"top": ("zoo", "absl"), "lazy": ()}),
     (
-        ("zoo/train.py", "zoo/evaluate.py", "zoo/predict.py", "zoo/benchmark.py"),
+        (
+            *("zoo/train.py", "zoo/evaluate.py", "zoo/predict.py"),
+            *("zoo/benchmark.py", "zoo/export.py"),
+        ),
         {"top": JOBS, "lazy": ("tensorflow", "jax", "matplotlib", "datasets")},
     ),
     ("zoo/predictor.py", {"top": ("zoo", "keras", "numpy"), "lazy": ("av",)}),

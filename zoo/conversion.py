@@ -6,6 +6,7 @@ TensorFlow does it, so Keras' backend must be TensorFlow.
 import logging
 import os
 import pathlib
+import re
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from zoo.runtimes import CLIP, LOGITS, Arrays, need
 
 QUANTIZATIONS = ("none", "dynamic", "float16", "int8")
 OPSET = 17  # Of ONNX.
+SHOWN = 5  # Layers in an error.
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,12 @@ def check_quantize(form: str, quantize: str) -> None:
 def traced(program: Program):
     """The program as a function of TensorFlow: its graph."""
     tensorflow = need("tensorflow")
-    specs = {
-        name: tensorflow.TensorSpec(shape, dtype, name)
-        for name, (shape, dtype) in program.inputs.items()
-    }
-    return tensorflow.function(program.call).get_concrete_function(**specs)
+    return tensorflow.function(program.call).get_concrete_function(**_specs(program))
+
+
+def _specs(program: Program) -> dict:
+    spec = need("tensorflow").TensorSpec
+    return {n: spec(shape, kind, n) for n, (shape, kind) in program.inputs.items()}
 
 
 def _save(program: Program, path: str | os.PathLike) -> None:
@@ -131,20 +134,32 @@ def _write_litert(program: Program, path, quantize: str, calibration) -> None:
         try:
             content = converter.convert()
         except Exception as error:  # Of several kinds, and of no public one.
-            check(False, "model", "one that LiteRT has operations for", str(error))
+            _refuse(program, "LiteRT", str(error))
     pathlib.Path(path).write_bytes(content)
+
+
+def _refuse(program: Program, runtime: str, text: str) -> None:
+    """Names the operations that a converter's error names, and whose they are."""
+    kinds = set(re.findall(r"\btf\.(\w+)\(|\bFlex(\w+)", text))
+    kinds = {first or second for first, second in kinds}
+    nodes = [n for n in traced(program).graph.get_operations() if n.type in kinds]
+    found = [f"{n.type} of {n.name.rpartition('/')[0]}" for n in nodes[:SHOWN]]
+    reason = ", ".join(found or sorted(kinds)) or " ".join(text.split())[-300:]
+    raise ValueError(
+        f"`model` must be one that {runtime} has operations for. Got: {reason}"
+    ) from None
 
 
 def _write_onnx(program: Program, path: str | os.PathLike) -> None:
     tensorflow = need("tensorflow")
-    need("onnx")
     convert = need("tf2onnx").convert
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
-    function = traced(program)
-    specs = list(function.structured_input_signature[1].values())
-    names = [spec.name for spec in specs]
+    specs = _specs(program)
     positional = tensorflow.function(
-        lambda *x: program.call(**dict(zip(names, x, strict=True)))
+        lambda *x: program.call(**dict(zip(specs, x, strict=True)))
     )
-    proto, _ = convert.from_function(positional, specs, opset=OPSET)
+    try:
+        proto, _ = convert.from_function(positional, [*specs.values()], opset=OPSET)
+    except Exception as error:
+        _refuse(program, "ONNX", str(error))
     pathlib.Path(path).write_bytes(proto.SerializeToString())

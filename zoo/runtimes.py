@@ -5,6 +5,7 @@ import importlib
 import os
 import pathlib
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from types import ModuleType
 
@@ -17,6 +18,12 @@ from zoo.genotypes.base import check, check_whole
 
 RUNTIMES = ("tensorflow", "litert", "onnx", "jax")
 FORMATS = ("saved_model", "litert", "onnx")
+# What writes and runs each, of the extra `export`.
+MODULES = {
+    "saved_model": (),
+    "litert": ("ai_edge_litert",),
+    "onnx": ("onnx", "tf2onnx", "onnxruntime"),
+}
 # Of a network alone, as `zoo.conversion` names them.
 CLIP, LOGITS = "clip", "logits"
 Arrays = dict[str, np.ndarray]
@@ -50,6 +57,9 @@ def caller(
     if threads is not None:
         check_whole(threads, "threads")
     from zoo import conversion  # Not where nothing is exported.
+
+    for module in MODULES[runtime]:
+        need(module)
 
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "network")
@@ -123,3 +133,19 @@ def _onnx(path: str, threads: int | None) -> Callable[[Arrays], Arrays]:
     session = onnxruntime.InferenceSession(path, options, providers=providers)
     names = [output.name for output in session.get_outputs()]
     return lambda arrays: dict(zip(names, session.run(names, arrays), strict=True))
+
+
+def operations(path: str | os.PathLike, form: str) -> Counter[str]:
+    """How many operations of each kind an exported network has."""
+    if form == "onnx":
+        return Counter(node.op_type for node in need("onnx").load(path).graph.node)
+    if form == "saved_model":
+        loaded = need("tensorflow").saved_model.load(str(path))
+        graph = loaded.signatures["serving_default"].graph.as_graph_def()
+        bodies = [graph.node, *(body.node_def for body in graph.library.function)]
+        return Counter(node.op for body in bodies for node in body)
+    interpreters = need("ai_edge_litert.interpreter")
+    kinds = interpreters.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    options = {"experimental_op_resolver_type": kinds}  # A delegate hides operations.
+    interpreter = interpreters.Interpreter(str(path), **options)
+    return Counter(part["op_name"] for part in interpreter._get_ops_details())
