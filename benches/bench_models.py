@@ -1,5 +1,7 @@
 """How near named models come to this machine's own float32 matrix-product rate.
 
+And what `zoo.Predictor` adds to the first one's bare graph, from frames in uint8.
+
     python benches/bench_models.py [tvn1 tvn2 ...]
 
 Inference of one clip through the compiled function that `zoo.predict` and the search
@@ -7,6 +9,7 @@ call, on this CPU. A product of two 2048x2048 matrices is timed before and after
 model, in the same run: the machine is shared, so only the ratio means something.
 """
 
+import functools
 import platform
 import sys
 
@@ -35,6 +38,26 @@ def main(names: list[str]):
         print(
             f"{name:12} {flops / 1e9:7.2f} {1000 * time:8.1f} {speed:8.1f} "
             f"{rate:8.1f} {speed / rate:8.2f}"
+        )
+    end_to_end(names[0])
+
+
+def end_to_end(name: str, seconds: float = 10.0):
+    """From frames of several sizes, against the graph alone, in turns."""
+    model = zoo.create(name, num_classes=NUM_CLASSES)
+    predictor = zoo.Predictor(model)
+    rng, shape = np.random.default_rng(0), model.input_shape[1:]
+    calls = {"bare graph": cost.prepared(model)}
+    for size in (shape[1:3], (240, 320), (720, 1280)):
+        frames = rng.integers(0, 256, (shape[0], *size, 3), "uint8")
+        label = f"predictor, {size[0]}x{size[1]}"
+        calls[label] = functools.partial(predictor, frames)
+    found = cost.measure(calls, seconds)
+    bare = found["bare graph"].median
+    for label, latency in found.items():
+        print(
+            f"{name} {label:22} {latency.median:8.1f} ms "
+            f"({latency.lower:.1f}-{latency.upper:.1f}) {latency.median / bare:6.2f}"
         )
 
 
