@@ -101,7 +101,8 @@ def configure(job: str, values: FlagValues, options: list[str]) -> Callable:
         if given(values, "steps") is not None:
             _bind_steps(values.steps)
         data = given(values, "data")
-        if data is None and _bound(f"{job}.clips") is None:
+        asks = "clips" in _required(job)  # Else clips are taken only where given.
+        if asks and data is None and _bound(f"{job}.clips") is None:
             data = _lender(values)
             if data is None and record.are_evaluations(given(values, "model")):
                 gin.parse_config([REGISTER, f"import {module}", f"{job}.clips = None"])
