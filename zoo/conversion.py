@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -132,7 +133,10 @@ def _write_litert(program: Program, path, quantize: str, calibration) -> None:
         if quantize == "int8":
             converter.representative_dataset = lambda: calibration
         try:
-            content = converter.convert()
+            with warnings.catch_warnings():
+                # To find ranges it uses an interpreter that it says is deprecated.
+                warnings.simplefilter("ignore")
+                content = converter.convert()
         except Exception as error:  # Of several kinds, and of no public one.
             _refuse(program, "LiteRT", str(error))
     pathlib.Path(path).write_bytes(content)

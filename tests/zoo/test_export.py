@@ -1,0 +1,120 @@
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from clip_sources import TINY, ArrayClips, tiny_genotype
+
+from zoo import export, inference, weights
+from zoo.exporting import Exported
+
+CLASSES = ("dark", "grey", "light")
+ABOUT = inference.Description(tiny_genotype(), CLASSES, "single", TINY)
+TENSORFLOW = keras.backend.backend() == "tensorflow"
+needs_tensorflow = pytest.mark.skipif(not TENSORFLOW, reason="TensorFlow exports")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    inference.describe(folder, ABOUT)
+    weights.save(ABOUT.build(), folder / "best.weights.h5")
+    return folder
+
+
+def noise(size=(16, 16)):
+    rng = np.random.default_rng(1)
+    return rng.integers(0, 256, (TINY.frames, *size, 3)).astype("uint8")
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"format": "caffe"}, "`format` must be one of"),
+        ({"quantize": "int4"}, "`quantize` must be one of"),
+        ({"quantize": "float16"}, "`quantize` must be none where the format"),
+        ({"format": "litert", "quantize": "int8"}, "`clips` must be given for int8"),
+        ({"limit": 0}, "`limit` must be a whole number"),
+        ({"model": "tvn1"}, "`weights` must be given for tvn1"),
+        ({"weights": "x.weights.h5"}, "`weights` must be left out"),
+        ({"clips": ArrayClips("multi")}, "`clips` must be of a single-label task"),
+        ({"clips": ArrayClips(classes=("a", "b"))}, "`clips` must be of the network's"),
+    ],
+)
+def test_mistakes_are_named_and_nothing_is_written(folder, tmp_path, options, reason):
+    out = tmp_path / "out"
+    with pytest.raises(ValueError, match=reason):
+        export.export(**{"model": str(folder), "out": str(out), **options})
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("taken", ["out", "out.json"])
+def test_what_is_there_stays(folder, tmp_path, taken):
+    (tmp_path / taken).write_text("mine")
+    with pytest.raises(ValueError, match="`out` must be new, or with --overwrite"):
+        export.export(str(folder), str(tmp_path / "out"))
+    assert (tmp_path / taken).read_text() == "mine"
+
+
+def test_what_zoo_export_did_not_write_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"with x\.json beside it"):
+        Exported(tmp_path / "x")
+
+
+@pytest.mark.model
+@needs_tensorflow
+@pytest.mark.parametrize("form", ["saved_model", "litert", "onnx"])
+def test_what_is_exported_says_what_the_run_says(folder, tmp_path, form, capsys):
+    out = tmp_path / "out"
+    out.write_text("old")
+    found = export.export(str(folder), str(out), form, overwrite=True)
+    assert found["difference"] <= 1e-4
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "out.json"}
+    assert json.loads((tmp_path / "out.json").read_text())["classes"] == [*CLASSES]
+    assert "operations: " in capsys.readouterr().out
+    exported, run = Exported(out, threads=1), inference.load(folder)
+    assert exported.classes == run.classes
+    chances = exported(noise())
+    np.testing.assert_allclose(chances, run.predict(noise() / 255.0), atol=1e-4)
+    assert np.abs(exported(noise((20, 31))) - chances).max() > 1e-7
+    with pytest.raises(ValueError, match=r"`frames` must be uint8 of \(2, height"):
+        exported(noise().astype("float32"))
+
+
+@pytest.mark.model
+@needs_tensorflow
+def test_int8_is_scored_beside_the_network(folder, tmp_path):
+    clips, out = ArrayClips(classes=CLASSES), tmp_path / "x.tflite"
+    found = export.export(str(folder), str(out), "litert", "int8", clips, limit=3)
+    assert found["clips"] == 3
+    assert {"exported top1", "model top1"} <= found.keys()
+    plain = tmp_path / "y.tflite"
+    export.export(str(folder), str(plain), "litert")
+    assert out.read_bytes() != plain.read_bytes()
+
+
+@needs_tensorflow
+def test_a_network_that_was_not_exported_well_is_not_kept(
+    folder, tmp_path, monkeypatch
+):
+    def wrong(*arguments):
+        raise ValueError("another network")
+
+    monkeypatch.setattr(export.conversion, "write", lambda *x: x[1].write_text("x"))
+    monkeypatch.setattr(export, "_compared", wrong)
+    with pytest.raises(ValueError, match="another network"):
+        export.export(str(folder), str(tmp_path / "out"))
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_run_s_dtype_does_not_matter(folder):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        run = export._loaded(str(folder), None, 400)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert run.model.layers[-1].compute_dtype == "float32"
+    assert dataclasses.replace(run, model=None).shape == (2, 16, 16, 3)
