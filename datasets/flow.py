@@ -118,6 +118,8 @@ def flow_pngs(
         for time, frame in pictures(video, form, "rgb24"):
             times.append(time)
             images.append(frame.to_ndarray())
+            if images[-1].shape != images[0].shape:
+                raise BrokenVideoError(path, "the size of its pictures changes")
             if len(images) > max(1, CHUNK_PIXELS // (frame.height * frame.width)):
                 files += _encode(levels(between(np.stack(images))))
                 images = images[-1:]

@@ -2,6 +2,7 @@
 
     python tests/distributed.py spread DIR     one device, then four, then groups
     python tests/distributed.py process DIR    one of several processes
+    python tests/distributed.py endless DIR    the same, until SIGTERM
 
 Prints JSON: of each training the losses of all steps, and some sums of its weights.
 """
@@ -15,7 +16,7 @@ import numpy as np
 from keras import layers
 
 from datasets.moving_shapes import MovingShapes
-from zoo import distribution, training
+from zoo import distribution, signals, training
 from zoo.genotypes import ClipSpec
 from zoo.layers.normalization import BatchNorm
 
@@ -33,6 +34,8 @@ class Losses(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.seen.append(float(logs["loss"]))
+        if len(self.seen) == 1:
+            print("trains", file=sys.stderr, flush=True)
 
 
 def network():
@@ -53,11 +56,12 @@ def train(folder: pathlib.Path, kind: str, **changes) -> dict:
     precision = changes.pop("precision", None)
     parts = None if kind == "multi_worker" else 4
     how = {"num_virtual_devices": parts, "precision": precision}
-    with distribution.placed(kind, **how) as here:
+    with distribution.placed(kind, **how) as here, signals.Notice() as notice:
         model, losses = network(), Losses()
         recipe = training.Recipe(**RECIPE | changes)
-        how = {"save_every": 2, "log_every": 1, "verbose": False}
-        how["callbacks"] = [losses]
+        every = 2 if recipe.steps < 100 else 10**6
+        how = {"save_every": every, "log_every": 1, "verbose": False}
+        how |= {"callbacks": [losses], "notice": notice}
         result = training.fit(model, clips, SPEC, recipe, folder, 5, **how)
         sums = [float(np.abs(np.asarray(weight)).sum()) for weight in _values(model)]
     return {
@@ -101,4 +105,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "spread":
         print(json.dumps(spread(place)))
     else:
-        print(json.dumps(train(place, "multi_worker")))
+        steps = {"endless": 100000}.get(sys.argv[1], RECIPE["steps"])
+        print(json.dumps(train(place, "multi_worker", steps=steps)))

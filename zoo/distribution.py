@@ -8,6 +8,7 @@ those of all its clips, unless batch norm is told to take groups of them.
 import contextlib
 import functools
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -96,8 +97,10 @@ def placed(
         ValueError: The backend has no such distribution, or there are no such devices.
     """
     kinds = (AUTO, NONE, *KINDS)
-    check(distribution in kinds, "distribution", f"one of {kinds}", distribution)
-    check(precision in (None, *PRECISIONS), "precision", PRECISIONS, precision)
+    rule = f"one of {', '.join(kinds)}"
+    check(distribution in kinds, "distribution", rule, distribution)
+    rule = f"one of {', '.join(PRECISIONS)}"
+    check(precision in (None, *PRECISIONS), "precision", rule, precision)
     if num_virtual_devices is not None:
         check_whole(num_virtual_devices, "num_virtual_devices", least=1)
     backend = {"tensorflow": _tensorflow, "jax": _jax}[keras.backend.backend()]
@@ -199,6 +202,7 @@ def _is_initialized() -> bool:
 
 def _join() -> None:
     """Joins the other processes; waits until all are there."""
+    print("waiting for the other processes", file=sys.stderr, flush=True)
     try:
         keras.distribution.initialize()
     except (ValueError, RuntimeError) as error:
@@ -243,6 +247,14 @@ def spread(values: list, clip) -> tuple:
         return jax.device_put(x, found.get_data_layout(x.shape).backend_layout)
 
     return *values, keras.tree.map_structure(put, clip)
+
+
+def any_of(value: bool) -> bool:
+    """Whether a process says yes, of all that train together; each must ask."""
+    import numpy as np
+    from jax.experimental import multihost_utils
+
+    return bool(multihost_utils.process_allgather(np.int32(value)).any())
 
 
 def check_same(value: int, name: str, rule: str) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import platform
 import shutil
 from collections.abc import Iterator
 
@@ -36,9 +37,15 @@ def check_writable(folder: str | os.PathLike, needed: int = 0) -> None:
     path = pathlib.Path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        with replacing(path / "test") as temporary:
-            temporary.write_bytes(bytes(4096))
-        (path / "test").unlink()
+        # Several machines may do this at a time.
+        test = path / f".writing-{platform.node()}-{os.getpid()}-test"
+        try:
+            with open(test, "wb") as file:
+                file.write(bytes(4096))
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            test.unlink(missing_ok=True)
         free = shutil.disk_usage(path).free
     except OSError as error:
         rule = "`workdir` must be a folder that can be written to"

@@ -18,6 +18,7 @@ class Habits:
         profile: First and last step of a profile, such as "10:20".
         notice: Of a request to end.
         writes: Whether it writes at all; of several processes one does.
+        alone: Whether no other process trains with this one.
     """
 
     save_every: int
@@ -28,3 +29,4 @@ class Habits:
     profile: str | None = None
     notice: signals.Notice | None = None
     writes: bool = True
+    alone: bool = True

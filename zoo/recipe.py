@@ -79,6 +79,7 @@ class Recipe:
     norm_groups: int = 1
 
     def __post_init__(self):
+        self._check_numbers()
         self._check_steps()
         positive = 0 < self.learning_rate < math.inf
         check(positive, "learning_rate", "above 0", self.learning_rate)
@@ -93,6 +94,17 @@ class Recipe:
         check(averages, "ema", "between 0 and 1, or None", self.ema)
         self._check_optimizer()
         self._check_decay()
+
+    def _check_numbers(self) -> None:
+        names = ("learning_rate", "momentum", "weight_decay", "label_smoothing")
+        for name in (*names, "drop_factor", "clip_norm", "ema"):
+            value = getattr(self, name)
+            none = value is None and name in ("clip_norm", "ema")
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            check(none or number, name, "a number", value)
+        listed = isinstance(self.drops, tuple | list)
+        known = listed and all(isinstance(drop, int | float) for drop in self.drops)
+        check(known, "drops", "a list of numbers", self.drops)
 
     def _check_steps(self) -> None:
         for name in ("steps", "batch_size", "accumulate", "norm_groups"):

@@ -10,10 +10,13 @@ from zoo.files import check_writable, write_text
 
 CONFIG, OPERATIVE = "config.gin", "operative.gin"
 METRICS, SPEED = "metrics.csv", "speed.csv"
+CHECKPOINT = "checkpoint.npz"
 PREDICTIONS = "predictions.npz"  # Of an evaluation.
 BENCHMARK = ("benchmark.json", "benchmark.csv", "accuracy-latency.svg")
 # In the environment of a process whose run another process has recorded.
 RECORDED = "ZOO_RUN_IS_RECORDED"
+# The number that Keras is told of a process, where several train together.
+PROCESS = "KERAS_DISTRIBUTION_PROCESS_ID"
 # A run may go on with other values of these.
 FREE = {
     "workdir",
@@ -42,7 +45,7 @@ FREE = {
 
 
 def write(workdir: str | os.PathLike, module: str, text: str) -> None:
-    """Writes config.gin, which repeats the run.
+    """Writes config.gin, which repeats the run; of several processes the first does.
 
     Args:
         workdir: Folder of the run, made where it is missing.
@@ -52,6 +55,8 @@ def write(workdir: str | os.PathLike, module: str, text: str) -> None:
     Raises:
         ValueError: The folder holds a run of another config, or can not be written to.
     """
+    if os.environ.get(PROCESS, "0") != "0":
+        return
     folder = pathlib.Path(workdir)
     path = folder / CONFIG
     # A run that failed before it began left nothing else.
@@ -128,11 +133,23 @@ def _references(value: str) -> list[str]:
     return re.findall(r"[@%]([\w./]+)", value)
 
 
+def _short(known: dict[str, str]) -> dict[str, str]:
+    """Settings without the packages of names, which depend on who imports what."""
+    package = r"(zoo|search\.spaces|search|datasets)\."
+    return {
+        re.sub(rf"^((?:\w+/)*){package}(?=\w+\.\w+\.)", r"\1", name): re.sub(
+            rf"@((?:\w+/)*){package}(?=\w+\.)", r"@\1", value
+        )
+        for name, value in known.items()
+    }
+
+
 def _refuse_another(folder: pathlib.Path, new: dict[str, str]) -> None:
-    old = settings((folder / CONFIG).read_text("utf-8"))
+    new, old = _short(new), _short(settings((folder / CONFIG).read_text("utf-8")))
     # Only the operative config has what was left to its default.
     operative = folder / OPERATIVE
-    defaults = settings(operative.read_text("utf-8")) if operative.exists() else {}
+    text = operative.read_text("utf-8") if operative.exists() else ""
+    defaults = _short(settings(text))
     for name in sorted(old.keys() | new.keys()):
         then = old.get(name, defaults.get(name, "not set"))
         now = new.get(name, "not set")

@@ -1,11 +1,10 @@
 """What happens beside the steps of training: rows, scores, checkpoints, alarms."""
 
-import contextlib
 import math
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from zoo import (
     boards,
     checkpoints,
+    distribution,
     files,
     metrics,
     monitor,
@@ -20,22 +20,15 @@ from zoo import (
     signals,
     weights,
 )
+from zoo.alarms import diverged, writing
 from zoo.habits import Habits
 from zoo.inference import BEST_WEIGHTS
 from zoo.pace import Pace
-from zoo.record import METRICS, SPEED
+from zoo.record import CHECKPOINT, METRICS, SPEED
 
-CHECKPOINT = "checkpoint.npz"
 CURVES = ("clips_per_second", "input_wait")
 SPEEDS = [*CURVES, "seconds", "aside"]  # Of speed.csv.
-
-
-class TrainingDiverged(ValueError):  # noqa: N818
-    """The loss or a weight is no longer a number."""
-
-
-class NotSaved(OSError):  # noqa: N818
-    """The disk took no more."""
+AGREE_EVERY = 10  # Steps after which several processes ask each other whether to end.
 
 
 class Session(keras.callbacks.Callback):
@@ -61,6 +54,7 @@ class Session(keras.callbacks.Callback):
         self.habits, self.pace = habits, Pace(recipe.batch_size)
         self.progress = checkpoints.Progress()
         self.workdir = self.table = self.speed = self.events = self.score = None
+        self.score_name = None
         self.profile = boards.Profile(None, "")
         self.row: dict[str, float] = {}
         self.seen: tuple[np.ndarray, np.ndarray] | None = None
@@ -83,24 +77,26 @@ class Session(keras.callbacks.Callback):
             score_name: The one that says which weights are best.
             clips: The clip source.
         """
-        size = sum(4 * math.prod(variable.shape) for variable in self.variables)
-        if self.habits.writes:
-            files.check_writable(workdir, 2 * size)  # The new beside the old.
         restored = checkpoints.restore(workdir / CHECKPOINT, self.variables)
         self.progress = restored or self.progress
         step = self.progress.step
         self.workdir, self.score, self.score_name = workdir, score, score_name
         self.classes, self.task = clips.classes, clips.task
+        known = monitor.read_table(workdir / METRICS) if restored else []
+        self.row = next(
+            (r for r in reversed(known) if 0 < r.get("step", 0) <= step), {}
+        )
         if not self.habits.writes:
             return
+        size = sum(4 * math.prod(variable.shape) for variable in self.variables)
+        # The new beside the old, and the best weights.
+        files.check_writable(workdir, size if restored else 2 * size)
         self.table = monitor.MetricsTable(workdir / METRICS, columns, step)
         self.speed = monitor.MetricsTable(workdir / SPEED, SPEEDS, step)
         if step < self.recipe.steps:
             folder = workdir / "tensorboard"
             self.events = monitor.event_file(folder, step)
             self.profile = boards.Profile(self.habits.profile, folder)
-        rows = monitor.read_table(workdir / METRICS)
-        self.row = rows[-1] if rows else {}
 
     def see(self, labels: np.ndarray, logits: np.ndarray) -> None:
         """Takes what the network says of the validation clips, to show each class."""
@@ -115,7 +111,8 @@ class Session(keras.callbacks.Callback):
             self.line.note(f"resumed at step {self.start}")
         self.saved_at = time.monotonic()
         self.pace.begin()
-        self._end_if_asked(self.start)
+        if self._is_asked(self.start):
+            self._end(self.start)
 
     def on_epoch_begin(self, epoch, logs=None):
         # Keras has just reset them.
@@ -123,6 +120,20 @@ class Session(keras.callbacks.Callback):
         if len(means) == len(variables):
             for variable, value in zip(variables, means, strict=True):
                 variable.assign(value)
+        if self._is_unscored():
+            numbers = self.model.get_metrics_result()
+            self._log(self.start, self._read(self.start, numbers), saves=True)
+
+    def score_at_last(self) -> None:
+        """Scores a run without further steps, if it was ended before that."""
+        if self._is_unscored():
+            self.on_train_begin()
+            self.on_epoch_begin(0)
+
+    def ends_scoring(self) -> bool:
+        """Whether to end while it scores; of several processes none does alone."""
+        notice = self.habits.notice
+        return self.habits.alone and notice is not None and notice.given
 
     def on_train_batch_begin(self, batch, logs=None):
         self.profile.begin(self.start + batch + 1)
@@ -142,14 +153,16 @@ class Session(keras.callbacks.Callback):
         if due:
             self.line.show(step, numbers, self.pace.note())
         if first is not None and self.events:
-            with self._writing(step):
+            with writing(step, self.workdir):
                 boards.add_clips(self.events, step, first[0])
         self._profile(step, logs)
         if logs_row:
             self._log(step, numbers, saves)
-        if not saves and (self._is_late() or self._is_asked(step)):
+        asked = self._is_asked(step)
+        if not saves and (self._is_late() or asked):
             self._keep(step, logs)
-        self._end_if_asked(step)
+        if asked:
+            self._end(step)
 
     def on_train_end(self, logs=None):
         self.profile.close()
@@ -164,20 +177,27 @@ class Session(keras.callbacks.Callback):
         """Waits for the device, so it is not done after each step."""
         numbers = {name: float(value) for name, value in logs.items()}
         if not math.isfinite(numbers["loss"]):
-            self._stop(f"the loss is not a number in step {self.sound + 1} to {step}")
+            raise diverged(
+                f"the loss is not a number in step {self.sound + 1} to {step}",
+                self.workdir,
+            )
         self.sound = step
         return {"loss": numbers.pop("loss"), **numbers}
 
     def _log(self, step: int, numbers: dict[str, float], saves: bool) -> None:
         rate = float(self.schedule(step - 1))
         self.row = {"step": step, "learning_rate": rate, **numbers}
+        speed = self.pace.row()
+        try:
+            shown = self._validate(step) if saves else ""
+        except signals.Interrupted:
+            self._keep(step, numbers)
+            self._end(step)
         # Rows are means since the row before; `_keep` saves those of a row begun.
         self.model.reset_metrics()
-        speed = self.pace.row()
-        shown = self._validate(step) if saves else ""
         # Before the checkpoint: a kill in between leaves a row too many, which goes on
         # resuming, and not one too few.
-        with self._writing(step):
+        with writing(step, self.workdir):
             self._add(step, speed)
         if saves:
             self._save(step)
@@ -206,18 +226,18 @@ class Session(keras.callbacks.Callback):
         self.progress = checkpoints.Progress(step, self.progress.best, means)
         speed = {"step": step, **self.pace.row()}
         if self.speed:
-            with self._writing(step):
+            with writing(step, self.workdir):
                 self.speed.add(speed)
         self._save(step)
 
     def _save(self, step: int) -> None:
         try:
             if self.habits.writes:
-                with self._writing(step):
+                with writing(step, self.workdir):
                     path = self.workdir / CHECKPOINT
                     checkpoints.save(path, self.progress, self.variables)
         except checkpoints.NotFinite as error:
-            self._stop(f"{error} after step {step}")
+            raise diverged(f"{error} after step {step}", self.workdir) from None
         self.saved_at = time.monotonic()
         self.pace.rest()
 
@@ -227,17 +247,28 @@ class Session(keras.callbacks.Callback):
         return minutes is not None and passed >= 60 * minutes
 
     def _is_asked(self, step: int) -> bool:
+        """Whether to end after a step; several processes agree on one, now and then."""
         notice = self.habits.notice
-        return notice is not None and notice.given and step < self.recipe.steps
+        given = notice is not None and notice.given
+        if step >= self.recipe.steps or (step % AGREE_EVERY and not self.habits.alone):
+            return False
+        return given if self.habits.alone else distribution.any_of(given)
 
-    def _end_if_asked(self, step: int) -> None:
-        if not self._is_asked(step):
-            return
+    def _end(self, step: int) -> None:
         self.profile.close()
         self.line.end()
         how = "and saved: resume" if self.workdir and step else "before any: begin"
-        print(f"stopped at step {step} {how} with the same command", file=sys.stderr)
+        if self.habits.writes:
+            text = f"stopped at step {step} {how} with the same command"
+            print(text, file=sys.stderr)
         raise signals.Stopped
+
+    def _is_unscored(self) -> bool:
+        """Whether the state that it goes on from ought to be scored, and is not."""
+        step, row = self.progress.step, self.row
+        due = step % self.habits.save_every == 0 or step >= self.recipe.steps
+        scored = row.get("step") == step and f"validation_{self.score_name}" in row
+        return self.workdir is not None and step > 0 and due and not scored
 
     def _profile(self, step: int, logs: dict) -> None:
         if step == self.profile.last:
@@ -247,40 +278,20 @@ class Session(keras.callbacks.Callback):
 
     def _validate(self, step: int) -> str:
         """Scores the network and keeps the best weights; gives the scores in words."""
+        model = self.model  # On JAX, its variables have their values only then.
         try:  # Before the best weights are replaced, too.
             checkpoints.check_finite(self.variables)
         except checkpoints.NotFinite as error:
-            self._stop(f"{error} after step {step}")
-        with optimizers.averaged(self.model):
+            raise diverged(f"{error} after step {step}", self.workdir) from None
+        with optimizers.averaged(model):
             scores = self.score()
             score = scores[self.score_name]
             best = self.progress.best
             if best is None or score >= best:
                 best = score
                 if self.habits.writes:
-                    with self._writing(step):
+                    with writing(step, self.workdir):
                         weights.save(self.network, self.workdir / BEST_WEIGHTS)
         self.row |= {f"validation_{name}": value for name, value in scores.items()}
         self.progress = checkpoints.Progress(step, best)
         return "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
-
-    def _stop(self, reason: str):
-        raise TrainingDiverged(
-            f"training diverged: {reason}{self._kept()}. Try a lower `learning_rate`, "
-            "a longer warm-up or `clip_norm`"
-        )
-
-    def _kept(self) -> str:
-        path = self.workdir and self.workdir / CHECKPOINT
-        return f"; the last good state is {path}" if path and path.exists() else ""
-
-    @contextlib.contextmanager
-    def _writing(self, step: int) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, RuntimeError) as error:  # HDF5 has either for a full disk.
-            reason = getattr(error, "strerror", None) or error
-            raise NotSaved(
-                f"step {step} could not be saved in {self.workdir}: {reason}"
-                f"{self._kept()}. Make room: the same command goes on"
-            ) from error

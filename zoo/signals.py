@@ -11,6 +11,10 @@ class Stopped(SystemExit):
         super().__init__(0)
 
 
+class Interrupted(Exception):  # noqa: N818
+    """A process was asked to end while it scored."""
+
+
 class Notice:
     """Takes note of SIGTERM, while it is a context, in place of dying.
 

@@ -124,24 +124,24 @@ def train(
         folder's name.
     """
     check(len(clips.classes) > 1, "clips", "of two classes or more", clips.classes)
-    how = {"save_every": save_every, "log_every": log_every, "verbose": verbose}
-    how |= {"validation_limit": validation_limit, "freeze": freeze}
-    how |= {"save_minutes": save_minutes, "profile": profile}
-    recipe = recipe or training.Recipe()
-    job = _Job(clips, recipe, clip_spec, options, how, seed, dry_run)
-    folder = pathlib.Path(workdir)
-    if search is not None:
-        own = {"model": model, "weights": weights, "freeze": freeze}
-        for name, value in own.items():
-            check(value is None, name, "left out with `search`", value)
-        top_k = TOP_K if top_k is None else top_k
-    else:
+    own = {"model": model, "weights": weights, "freeze": freeze}
+    if search is None:
         rule = "given where there is no `search`"
         check(model is not None, "model", rule, model)
         check(top_k is None, "top_k", "left out where there is no `search`", top_k)
+        own = {}
+    for name, value in own.items():
+        check(value is None, name, "left out with `search`", value)
+    folder, recipe = pathlib.Path(workdir), recipe or training.Recipe()
     devices = placed(distribution, tpu, num_virtual_devices, precision)
     with devices, signals.Notice() as notice:
+        verbose = verbose and current().leads
+        how = {"save_every": save_every, "log_every": log_every, "verbose": verbose}
+        how |= {"validation_limit": validation_limit, "freeze": freeze}
+        how |= {"save_minutes": save_minutes, "profile": profile}
+        job = _Job(clips, recipe, clip_spec, options, how, seed, dry_run)
         if search is not None:
+            top_k = TOP_K if top_k is None else top_k
             return _train_members(job, folder, search, top_k, notice)
         start = weights, new_head
         result = job.train(folder, read_genotype(model), model, notice, 0, start)
@@ -188,6 +188,9 @@ class _Job:
         inputs.check_source(network, clips)  # Before the folder says what it holds.
         if freeze is not None:
             freezing.find(network, freeze)
+        names = "save_every", "log_every", "save_minutes", "profile"
+        settings = {name: self.how[name] for name in names}
+        training.check_settings(network, self.recipe, **settings)
         if self.dry_run:
             summary.announce(title, about, clips, self.recipe)
             estimate.show(about, network, self.recipe, freeze)
@@ -195,13 +198,12 @@ class _Job:
         weights, new_head = start
         if weights and not (folder / training.CHECKPOINT).exists():
             load_weights(network, _weights_file(weights), skip_head=new_head)
-        leads = current().leads
-        verbose = self.how["verbose"] and leads
+        leads, verbose = current().leads, self.how["verbose"]
         if leads:
             inference.describe(folder, about)
         if verbose:
             summary.announce(title, about, clips, self.recipe)
-        how = {**self.how, "verbose": verbose, "unit": unit, "notice": notice}
+        how = {**self.how, "unit": unit, "notice": notice}
         result = training.fit(network, clips, spec, self.recipe, folder, seed, **how)
         if verbose:
             summary.conclude(clips, result)
@@ -227,7 +229,8 @@ def _train_members(
         scores |= {name: result["best_score"]} if result else {}
     if job.dry_run:
         return scores
-    ensemble.describe(folder, list(scores))
+    if current().leads:
+        ensemble.describe(folder, list(scores))
     if verbose:
         summary.show_commands(folder)
     return scores

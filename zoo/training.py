@@ -18,14 +18,15 @@ from zoo import (
     metrics,
     outputs,
 )
+from zoo.alarms import TrainingDiverged
 from zoo.callbacks import Callbacks
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check, check_whole
 from zoo.habits import Habits
 from zoo.layers import normalization
 from zoo.recipe import Recipe, optimizer
-from zoo.session import BEST_WEIGHTS, CHECKPOINT, Session, TrainingDiverged
-from zoo.signals import Notice
+from zoo.session import BEST_WEIGHTS, CHECKPOINT, Session
+from zoo.signals import Interrupted, Notice
 
 __all__ = [
     "BEST_WEIGHTS",
@@ -75,17 +76,24 @@ def scorer(
     limit: int | None = None,
     verbose: bool = False,
     see: Callable[[np.ndarray, np.ndarray], None] | None = None,
+    ends: Callable[[], bool] | None = None,
 ) -> Callable[[], dict[str, float]]:
     """What `evaluate` does as a function, for a model that is scored many times.
 
-    It gives labels and logits to `see`.
+    It gives labels and logits to `see`, and raises Interrupted between two batches
+    where `ends` says so.
     """
     inputs.check_source(model, clips)
     predict = inference.compiled(model)
 
+    def predict_or_end(clip):
+        if ends and ends():
+            raise Interrupted
+        return predict(clip)
+
     def score() -> dict[str, float]:
         _, labels, logits = outputs.predictions(
-            predict, clips, clip_spec, split, batch_size, limit, verbose
+            predict_or_end, clips, clip_spec, split, batch_size, limit, verbose
         )
         if see:
             see(labels, logits)
@@ -160,20 +168,14 @@ def fit(
         ValueError: The workdir holds a checkpoint of another model, the clips lack
             something that the model reads, or `freeze` fits no layer, or all.
     """
-    check_whole(save_every, "save_every")
-    check_whole(log_every, "log_every")
-    positive = save_minutes is None or save_minutes > 0
-    check(positive, "save_minutes", "above 0, or None", save_minutes)
-    boards.check_profile(profile)
+    check_settings(model, recipe, save_every, log_every, save_minutes, profile)
     inputs.check_source(model, clips)
     here = distribution.current()
-    here.check_batch(recipe.batch_size)
-    normalization.set_groups(model, recipe.norm_groups)
     with freezing.frozen(model, freeze):
         trainee = _Trainee(inputs.named(model), model.output, name="trainee")
         trainee.prepare(clips, recipe)
         how = (save_every, log_every, verbose, unit, save_minutes, profile, notice)
-        habits = Habits(*how, writes=here.leads)
+        habits = Habits(*how, writes=here.leads, alone=here.processes == 1)
         session = Session(model, trainee.optimizer, recipe, habits)
         if workdir is not None:
             _open(session, model, clips, clip_spec, workdir, validation_limit)
@@ -189,11 +191,42 @@ def fit(
                 callbacks=Callbacks(session, callbacks, trainee),
                 verbose=0,
             )
-        else:  # As Keras does at the end of `fit`: the averages, if there are any.
+        else:
+            session.set_model(trainee)
+            session.score_at_last()
+            # As Keras does at the end of `fit`: the averages, if there are any.
             trainee.optimizer.finalize_variable_values(trainee.trainable_variables)
     done = trainee.stop_training or session.progress.step >= recipe.steps
     check(done, "clips", "endless in training", f"{session.progress.step} batches")
     return session.result()
+
+
+def check_settings(
+    model: keras.Model,
+    recipe: Recipe,
+    save_every: int = 1000,
+    log_every: int = 50,
+    save_minutes: float | None = None,
+    profile: str | None = None,
+) -> None:
+    """Raises ValueError where `fit` would, before anything is written.
+
+    Args:
+        model: Whose batch norm is told of the recipe's groups.
+        recipe: As of `fit`, on the devices of the code that asks.
+        save_every: As of `fit`.
+        log_every: As of `fit`.
+        save_minutes: As of `fit`.
+        profile: As of `fit`.
+    """
+    check_whole(save_every, "save_every")
+    check_whole(log_every, "log_every")
+    positive = save_minutes is None or save_minutes > 0
+    check(positive, "save_minutes", "above 0, or None", save_minutes)
+    boards.check_profile(profile)
+    distribution.current().check_batch(recipe.batch_size)
+    normalization.set_groups(model, recipe.norm_groups)
+    optimizer(recipe)
 
 
 def _open(session: Session, model, clips, clip_spec, workdir, limit) -> None:
@@ -202,10 +235,11 @@ def _open(session: Session, model, clips, clip_spec, workdir, limit) -> None:
     verbose = session.habits.verbose
     scores = ["loss", "map"] if task == "multi" else ["loss", "top1", "top5"]
     columns = ["learning_rate", "loss", *(["accuracy"] if task == "single" else [])]
+    watch = session.see, session.ends_scoring
     session.open(
         pathlib.Path(workdir),
         [*columns, *(f"validation_{name}" for name in scores)],
-        scorer(model, clips, clip_spec, split, size, limit, verbose, session.see),
+        scorer(model, clips, clip_spec, split, size, limit, verbose, *watch),
         score_name(task),
         clips,
     )

@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -81,7 +82,7 @@ def test_devices_are_parted_before_anything_is_computed():
         placed(num_virtual_devices=3).__enter__()
 
 
-def run(*arguments, **environment):
+def run(*arguments, stderr=None, **environment):
     tests = str(SCRIPT.parent)
     environment = {
         **{k: v for k, v in os.environ.items() if k != "XLA_FLAGS"},
@@ -92,8 +93,27 @@ def run(*arguments, **environment):
         [sys.executable, str(SCRIPT), *arguments],
         env=environment,
         stdout=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
+
+
+def run_two(mode, folder, **options):
+    """Two processes that train together."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    return [
+        run(
+            mode,
+            str(folder),
+            KERAS_DISTRIBUTION_JOB_ADDRESSES=address,
+            KERAS_DISTRIBUTION_NUM_PROCESSES="2",
+            KERAS_DISTRIBUTION_PROCESS_ID=str(number),
+            **options,
+        )
+        for number in range(2)
+    ]
 
 
 def check_same(one, other, tolerance=1e-4):
@@ -125,19 +145,7 @@ def test_four_devices_train_as_one_does(tmp_path):
 @pytest.mark.model
 @pytest.mark.jax
 def test_two_processes_train_as_one_does(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    processes = [
-        run(
-            "process",
-            str(tmp_path / "two"),
-            KERAS_DISTRIBUTION_JOB_ADDRESSES=address,
-            KERAS_DISTRIBUTION_NUM_PROCESSES="2",
-            KERAS_DISTRIBUTION_PROCESS_ID=str(number),
-        )
-        for number in range(2)
-    ]
+    processes = run_two("process", tmp_path / "two")
     first, second = (
         json.loads(process.communicate(timeout=300)[0].splitlines()[-1])
         for process in processes
@@ -147,3 +155,19 @@ def test_two_processes_train_as_one_does(tmp_path):
     check_same(first, second, tolerance=0)
     alone = run("spread", str(tmp_path / "one"))
     check_same(first, json.loads(alone.communicate()[0].splitlines()[-1])["one"])
+
+
+@pytest.mark.model
+@pytest.mark.jax
+def test_two_processes_stop_as_one_does(tmp_path):
+    processes = run_two("endless", tmp_path, stderr=subprocess.PIPE)
+    for process in processes:
+        assert any(line == "trains\n" for line in process.stderr)
+    processes[1].send_signal(signal.SIGTERM)  # The one that does not write.
+    texts = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert "saved: resume with the same command" in texts[0]
+    assert "saved" not in texts[1]
+    with np.load(tmp_path / "checkpoint.npz") as file:
+        assert file["step"] > 0
+        assert file["step"] % 10 == 0

@@ -53,3 +53,10 @@ def test_file_stays_where_its_replacement_fails(tmp_path, monkeypatch):
         files.write_text(tmp_path / "a", "new")
     assert (tmp_path / "a").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_files_of_a_user_are_not_touched_by_a_test_of_the_folder(tmp_path):
+    (tmp_path / "test").write_text("precious")
+    files.check_writable(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["test"]
+    assert (tmp_path / "test").read_text() == "precious"

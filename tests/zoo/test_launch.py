@@ -450,3 +450,22 @@ def test_tensorflow_is_tamed_where_jax_computes(monkeypatch, tmp_path, capfd):
     assert tensorflow.hidden == [([], "GPU")]
     assert capfd.readouterr().err == ""
     assert finder not in sys.meta_path
+
+
+def test_same_run_by_another_import_goes_on(tmp_path):
+    """A binding may name the job's module as gin does, or with its package."""
+    old = "from __gin__ import dynamic_registration\nimport zoo.train\n"
+    old += "zoo.train.train.clips = @datasets.moving_shapes.MovingShapes()\n"
+    old += "zoo.train.train.save_minutes = 10.0\n"
+    new = "train.train.clips = @moving_shapes.MovingShapes()\n"
+    record.write(tmp_path, "zoo.train", old)
+    (tmp_path / "model.json").write_text("{}")
+    record.write(tmp_path, "zoo.train", f"{new}train.train.save_minutes = 5.0\n")
+    with pytest.raises(ValueError, match=r"with train.train.save_every not set, now 5"):
+        record.write(tmp_path, "zoo.train", f"{new}train.train.save_every = 5\n")
+
+
+def test_other_processes_write_no_record(tmp_path, monkeypatch):
+    monkeypatch.setenv(record.PROCESS, "1")
+    record.write(tmp_path, "zoo.train", "")
+    assert list(tmp_path.iterdir()) == []

@@ -53,6 +53,12 @@ def rates(recipe, count):
         {"accumulate": 7},
         {"ema": 1.0},
         {"ema": 0.0},
+        {"ema": "0.9"},
+        {"drops": 0.5},
+        {"drops": ("a",), "decay": "step"},
+        {"learning_rate": True},
+        {"norm_groups": 3},
+        {"norm_groups": 0},
     ],
 )
 def test_recipe_rejects_nonsense(wrong):

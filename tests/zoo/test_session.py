@@ -8,7 +8,7 @@ import pytest
 from clip_sources import TINY, ArrayClips, tiny_network
 from keras import ops
 
-from zoo import command, monitor, session, signals, training
+from zoo import alarms, command, monitor, session, signals, training
 from zoo.callbacks import Callbacks
 
 RECIPE = training.Recipe(steps=6, batch_size=4, warmup_steps=2)
@@ -38,7 +38,8 @@ def die():
 def fit(workdir, seed=1, **options):
     network = tiny_network(seed=seed)
     options = {"save_every": 6, "log_every": 4, "verbose": False, **options}
-    result = training.fit(network, ArrayClips(), TINY, RECIPE, workdir, **options)
+    recipe = options.pop("recipe", RECIPE)
+    result = training.fit(network, ArrayClips(), TINY, recipe, workdir, **options)
     return network, result
 
 
@@ -75,6 +76,53 @@ def test_stopped_and_killed_run_equals_the_uninterrupted_one(whole, tmp_path, ca
 
 
 @pytest.mark.model
+def test_run_that_is_asked_while_it_scores_goes_on_exactly(
+    tmp_path, monkeypatch, capsys
+):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    network, predictions = fit(whole, save_every=3)[0], training.outputs.predictions
+    for step in (3, 6):
+        notice = signals.Notice()
+
+        def ask(*args, notice=notice, **options):
+            notice.given = True
+            return predictions(*args, **options)
+
+        monkeypatch.setattr(training.outputs, "predictions", ask)
+        with pytest.raises(signals.Stopped):
+            fit(parts, save_every=3, notice=notice)
+        assert f"stopped at step {step} and saved" in capsys.readouterr().err
+        assert saved(parts) == (step, True)
+        if step == 3:  # Scored now, and asked again while it scores the last step.
+            monkeypatch.setattr(training.outputs, "predictions", predictions)
+            with pytest.raises(KilledError):
+                fit(parts, save_every=3, callbacks=[At(2, die)])
+    monkeypatch.setattr(training.outputs, "predictions", predictions)
+    other = fit(parts, seed=5, save_every=3)[0]
+    for one, two in zip(network.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(*map(ops.convert_to_numpy, (one, two)))
+    assert (parts / ROWS).read_text() == (whole / ROWS).read_text()
+    weights = [(folder / "best.weights.h5").read_bytes() for folder in (whole, parts)]
+    assert len(weights[0]) == len(weights[1])
+
+
+@pytest.mark.model
+def test_run_that_is_made_shorter_than_it_is_gets_scored(tmp_path):
+    ask = signals.Notice()
+    with pytest.raises(signals.Stopped):
+        fit(
+            tmp_path, notice=ask, callbacks=[At(2, lambda: setattr(ask, "given", True))]
+        )
+    assert saved(tmp_path) == (3, True)
+    recipe = training.Recipe(steps=2, batch_size=4, learning_rate=0.05)
+    result = fit(tmp_path, recipe=recipe)[1]
+    assert result["step"] == 3
+    assert {"loss", "validation_top1", "best_score"} <= result.keys()
+    assert (tmp_path / "best.weights.h5").exists()
+    assert fit(tmp_path, recipe=recipe)[1] == pytest.approx(result)
+
+
+@pytest.mark.model
 def test_run_that_is_asked_before_its_first_step_ends_there(tmp_path, capsys):
     notice = signals.Notice()
     notice.given = True
@@ -96,7 +144,7 @@ def test_full_disk_leaves_the_last_good_state(tmp_path, monkeypatch):
         saves(path, **arrays)
 
     monkeypatch.setattr(session.checkpoints.np, "savez", save)
-    with pytest.raises(session.NotSaved) as caught:
+    with pytest.raises(alarms.NotSaved) as caught:
         fit(tmp_path, save_every=2)
     kept = tmp_path / "checkpoint.npz"
     assert command.mistake(caught.value) == (
