@@ -42,7 +42,9 @@ def write_video(
     """Writes a video of numbered pictures; `stamps` are milliseconds, if uneven."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options=container_options or {}) as container:
-        stream = container.add_stream(codec, rate=rate, options=options or {})
+        # Its lookahead reads past tiny pictures: the bytes would vary.
+        known = {"mbtree": "0"} if codec == "libx264" else {}
+        stream = container.add_stream(codec, rate=rate, options=known | (options or {}))
         stream.height, stream.width = size
         stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
         stream.gop_size = gop
