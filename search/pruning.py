@@ -19,7 +19,7 @@ def prune(
     """A graph with the strongest of its edges, which carry their learned weights.
 
     Every node keeps its strongest input, and one that no other would read its
-    strongest reader.
+    strongest reader, so that more edges may stay than are asked for.
 
     Args:
         genotype: A graph with too many edges.
@@ -33,6 +33,8 @@ def prune(
     """
     check((threshold is None) != (keep is None), "keep", "given, or `threshold`", keep)
     edges = list(genotype.edges)
+    strange = sorted({*gates} - {f"{a}>{b}" for a, b in edges})
+    check(not strange, "gates", "of edges of the graph", strange)
     weights = {(a, b): gates.get(f"{a}>{b}", 1.0) for a, b in edges}
     if keep is None:
         check(0 <= threshold < 1, "threshold", "from 0 to below 1", threshold)

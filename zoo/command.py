@@ -58,7 +58,9 @@ def mistake(error: Exception) -> str | None:
     place = re.match(r"bindings string line \d+\n\s*(.*)", places)
     if place:
         return f"{_line(text)} In --gin_bindings: {place[1]}"
-    if isinstance(error, (ValueError, OSError)):
+    # A setting that something needs, and no config gives.
+    lacks = isinstance(error, TypeError) and places.startswith("call to configurable")
+    if lacks or isinstance(error, (ValueError, OSError)):
         return _line(text)
     # What TensorFlow's input makes of an error in a clip source.
     inner = re.search(r"ValueError: (.*)", text)

@@ -174,7 +174,7 @@ def usage(job: str, options: dict[str, str], example: str, settings: str = "") -
     if example:
         lines += [f"example: python -m {module} {example}", ""]
     for flag, text in flag_texts(job, options).items():
-        lines.append(f"  --{flag:<14}" + text.replace("\n", "\n" + 18 * " "))
+        lines.append(f"  --{flag:<13} " + text.replace("\n", "\n" + 18 * " "))
     lines += ["", f"Arguments of {job} that gin can bind:", ""]
     lines += [f"  {p}" for p in signature(job).parameters.values()]
     if settings:

@@ -118,6 +118,7 @@ def configure(job: str, values: FlagValues, options: list[str]) -> Callable:
         if takes_recipe and _bound(f"{job}.recipe") is None:
             # Else what is bound to the recipe would be lost without a word.
             _refer(job, "recipe", "training.Recipe")
+        record.check_used(job, values.gin_bindings, gin.config_str())
     try:
         return gin.get_configurable(job)
     except ValueError:  # Nothing is bound to it.

@@ -129,6 +129,31 @@ def settings_of_clips(folder: str | os.PathLike, *names: str) -> dict[str, objec
     return found
 
 
+def check_used(job: str, bindings: list[str], text: str) -> None:
+    """Raises ValueError of a setting by flag that is of no use.
+
+    Of use are those of the job, and of what settings refer to.
+
+    Args:
+        job: Dotted path of the function.
+        bindings: Such as "genotypes.ClipSpec.height = 48".
+        text: All settings, as gin writes them.
+    """
+    targets = [name for value in settings(text).values() for name in _references(value)]
+    used = {_end(name) for name in [job, *targets]}
+    names = [binding.partition("=")[0].strip() for binding in bindings]
+    for name in names:
+        owner = name.rpartition(".")[0]
+        if owner and _end(owner) not in used:
+            rule = f"of what this run uses: some setting must be @{owner}()"
+            raise ValueError(f"`gin_bindings` must be {rule}. Got: {name}")
+
+
+def _end(name: str) -> str:
+    """Module and name of what gin configures, without packages and scopes."""
+    return ".".join(name.split("/")[-1].split(".")[-2:])
+
+
 def _references(value: str) -> list[str]:
     return re.findall(r"[@%]([\w./]+)", value)
 

@@ -1,5 +1,6 @@
 """What a process does that is asked to end, as schedulers and preemptions do."""
 
+import os
 import signal
 import threading
 
@@ -20,10 +21,13 @@ class Notice:
 
     A second one changes nothing, as some send it to a process and to its group. In
     other threads than the main one nothing is taken.
+
+    Args:
+        answer: What to say at once.
     """
 
-    def __init__(self):
-        self.given = False
+    def __init__(self, answer: str = ""):
+        self.given, self.answer = False, answer
 
     def __enter__(self) -> "Notice":
         self.taken = threading.current_thread() is threading.main_thread()
@@ -37,6 +41,8 @@ class Notice:
             signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
     def _take(self, number: int, frame) -> None:
+        if self.answer and not self.given:
+            os.write(2, f"{self.answer}\n".encode())  # Printing may be under way.
         self.given = True
 
 

@@ -24,7 +24,7 @@ def announce(title: str, about: inference.Description, clips, recipe) -> None:
     epochs = recipe.steps * recipe.batch_size / max(1, size)
     print(
         f"{title}: {cost.parameters / 1e6:.3g} million parameters, "
-        f"{2 * cost.macs / 1e9:.3g} GFLOP a clip\n"
+        f"{cost.macs / 1e9:.3g} GMAC a clip of {_clip(about.clip_spec)}\n"
         f"{size} training clips of {len(clips.classes)} classes, "
         f"{recipe.steps} steps of {recipe.batch_size}: {epochs:.3g} epochs",
         flush=True,
@@ -111,15 +111,19 @@ def _clips(about: inference.Description, clips, recipe) -> dict[str, object]:
     spec, size = about.clip_spec, clips.size("train")
     root = getattr(clips, "root", None)
     epochs = recipe.steps * recipe.batch_size / max(1, size)
-    rate = f"in {spec.segments} segments" if spec.segments else f"at {spec.rate:g} fps"
     return {
         "source": type(clips).__name__ + (f", {root}" if root else ""),
         "training": f"{size:,}",
         "validation": f"{clips.size('validation'):,}",
         "classes": f"{len(clips.classes):,}, {about.task} label",
-        "each": f"{spec.frames} frames {rate}, {spec.height} x {spec.width}",
+        "each": _clip(spec),
         "epochs": f"{epochs:.3g}",
     }
+
+
+def _clip(spec) -> str:
+    rate = f"in {spec.segments} segments" if spec.segments else f"at {spec.rate:g} fps"
+    return f"{spec.frames} frames {rate}, {spec.height} x {spec.width}"
 
 
 def _settings(recipe, settings: dict[str, object]) -> dict[str, object]:

@@ -51,6 +51,7 @@ from zoo.genotypes.base import check
 from zoo.weights import load as load_weights
 
 TOP_K = 3
+ASKED = "asked to end: after this step, and saving"
 
 
 def train(
@@ -134,7 +135,7 @@ def train(
         check(value is None, name, "left out with `search`", value)
     folder, recipe = pathlib.Path(workdir), recipe or training.Recipe()
     devices = placed(distribution, tpu, num_virtual_devices, precision)
-    with devices, signals.Notice() as notice:
+    with devices, signals.Notice(ASKED) as notice:
         verbose = verbose and current().leads
         how = {"save_every": save_every, "log_every": log_every, "verbose": verbose}
         how |= {"validation_limit": validation_limit, "freeze": freeze}

@@ -469,3 +469,12 @@ def test_other_processes_write_no_record(tmp_path, monkeypatch):
     monkeypatch.setenv(record.PROCESS, "1")
     record.write(tmp_path, "zoo.train", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_setting_that_nothing_uses_is_refused(config, tmp_path):
+    change = "--gin_bindings=genotypes.ClipSpec.height=48"
+    line = message("toy_job.work", f"--workdir={tmp_path}", config, change)
+    assert line == (
+        "`gin_bindings` must be of what this run uses: some setting must be "
+        "@genotypes.ClipSpec(). Got: genotypes.ClipSpec.height"
+    )

@@ -170,7 +170,7 @@ def test_what_is_told_of_a_training_is_of_its_own_channels(capsys):
         )
         summary.announce("net", about, ArrayClips(), training.Recipe())
         macs = GENOTYPE.cost(3, (2, 16, 16, channels)).macs
-        assert f", {2 * macs / 1e9:.3g} GFLOP a clip" in capsys.readouterr().out
+        assert f", {macs / 1e9:.3g} GMAC a clip" in capsys.readouterr().out
         assert summary._network(about)["multiply-accumulates a clip"] == f"{macs:,}"
 
 

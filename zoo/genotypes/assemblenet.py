@@ -118,12 +118,12 @@ class AssembleNetGenotype(Genotype):
         check(not (self.lite and widths), "nodes", rule, self.kinds)
         check(LEVELS in levels, "nodes", f"with a block of level {LEVELS}", levels)
         for index, node in enumerate(self.nodes):
+            known = all(source in range(len(levels)) for source in node.inputs)
+            rule = f"numbers of nodes, 0 to {len(levels) - 1}"
+            check(known, f"nodes[{index}].inputs", rule, node.inputs)
+            lower = all(levels[source] < node.level for source in node.inputs)
             rule = f"of nodes at a lower level than node {index}, which is at "
-            lower = all(
-                source in range(len(self.nodes)) and levels[source] < node.level
-                for source in node.inputs
-            )
-            check(lower, "inputs", f"{rule}{node.level}", node.inputs)
+            check(lower, f"nodes[{index}].inputs", f"{rule}{node.level}", node.inputs)
         unread = [index for index in range(len(self.nodes)) if not self.is_read(index)]
         check(not unread, "nodes", "such that each is read", f"unread {unread}")
 

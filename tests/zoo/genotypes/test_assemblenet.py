@@ -354,10 +354,22 @@ def test_the_json_is_readable():
         (lambda: changed(3, weights=(0.5,)), "`weights` must be none, or 0"),
         (lambda: changed(2, weights=(0.0, 0.5)), "`weights` must be between 0 and 1"),
         (lambda: changed(2, weights=(0.5, 1.0)), "`weights` must be between 0 and 1"),
-        (lambda: changed(2, inputs=(0, 4)), "`inputs` must be of nodes at a lower"),
-        (lambda: changed(2, inputs=(0, 2)), "`inputs` must be of nodes at a lower"),
-        (lambda: changed(2, inputs=(0, 9)), "`inputs` must be of nodes at a lower"),
-        (lambda: changed(2, inputs=(0, -1)), "`inputs` must be of nodes at a lower"),
+        (
+            lambda: changed(2, inputs=(0, 4)),
+            r"`nodes\[2\].inputs` must be of nodes at a lower",
+        ),
+        (
+            lambda: changed(2, inputs=(0, 2)),
+            r"`nodes\[2\].inputs` must be of nodes at a lower",
+        ),
+        (
+            lambda: changed(2, inputs=(0, 9)),
+            r"`nodes\[2\].inputs` must be numbers of nodes, 0 to",
+        ),
+        (
+            lambda: changed(2, inputs=(0, -1)),
+            r"`nodes\[2\].inputs` must be numbers of nodes, 0 to",
+        ),
         (lambda: network(*NODES[::-1]), "`nodes` must be in the order of their leve"),
         (lambda: network(*NODES[:5]), "`nodes` must be with a block of level 4"),
         (
