@@ -185,7 +185,7 @@ def load(workdir: str | os.PathLike) -> "Run | Ensemble":
         return ensemble.load(workdir)
     description = read_description(workdir)
     path = pathlib.Path(workdir, BEST_WEIGHTS)
-    rule = f"a run that has saved {BEST_WEIGHTS}: train it further"
+    rule = f"a run that has saved {BEST_WEIGHTS}, as its first validation does"
     check(path.is_file(), "workdir", rule, str(workdir))
     model = description.build()
     weights.load(model, path)

@@ -88,7 +88,7 @@ def test_folder_without_a_run_is_refused(tmp_path):
 
 def test_run_without_weights_is_refused(tmp_path):
     inference.describe(tmp_path, DESCRIPTION)
-    with pytest.raises(ValueError, match=r"saved best\.weights\.h5: train it further"):
+    with pytest.raises(ValueError, match=r"saved best\.weights\.h5, as its first"):
         inference.load(tmp_path)
 
 
