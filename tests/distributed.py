@@ -1,6 +1,7 @@
 """A small training, as a process of its own whose devices a test chooses.
 
     python tests/distributed.py spread DIR     one device, then four, then groups
+    python tests/distributed.py alone DIR      one device
     python tests/distributed.py process DIR    one of several processes
     python tests/distributed.py endless DIR    the same, until SIGTERM
 
@@ -106,4 +107,5 @@ if __name__ == "__main__":
         print(json.dumps(spread(place)))
     else:
         steps = {"endless": 100000}.get(sys.argv[1], RECIPE["steps"])
-        print(json.dumps(train(place, "multi_worker", steps=steps)))
+        kind = "none" if sys.argv[1] == "alone" else "multi_worker"
+        print(json.dumps(train(place, kind, steps=steps)))

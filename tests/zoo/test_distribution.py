@@ -153,8 +153,8 @@ def test_two_processes_train_as_one_does(tmp_path):
     assert (first["process"], second["process"]) == (0, 1)
     assert first["replicas"] == 2
     check_same(first, second, tolerance=0)
-    alone = run("spread", str(tmp_path / "one"))
-    check_same(first, json.loads(alone.communicate()[0].splitlines()[-1])["one"])
+    alone = run("alone", str(tmp_path / "one"))
+    check_same(first, json.loads(alone.communicate()[0].splitlines()[-1]))
 
 
 @pytest.mark.model
