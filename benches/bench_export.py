@@ -1,19 +1,22 @@
 """Which named networks become LiteRT and ONNX files and SavedModels, and how equal.
 
-    python benches/bench_export.py [--no_onnx --no_saved_model ...] [NAME ...]
+    python benches/bench_export.py [--forms litert onnx] [--keep=FOLDER] [NAME ...]
 
 Each network is built for a small clip, with numbers in all weights, folded, written,
 run, and compared with itself. A row is a network; a cell is its largest difference,
-relative to its largest logit (at least 1), and the size in MB, or why it fails.
+relative to its largest logit (at least 1), and the size in MB, or why it fails. A cell
+has a process of its own, which ends after `--minutes`. With `--keep`, cells that are
+done are read from there: what was ended goes on.
 """
 
-import gc
+import argparse
+import multiprocessing
 import pathlib
-import sys
 import tempfile
 
 import keras
 import numpy as np
+from search_results import Kept, table
 
 import zoo
 from zoo import conversion, inference, runtimes
@@ -76,24 +79,51 @@ def cell(fused: keras.Model, form: str, clip: dict, expected: np.ndarray) -> str
     return f"{difference:.0e}, {size / 1e6:.1f} MB"
 
 
-def main(arguments: list[str]) -> None:
-    forms = [f for f in runtimes.FORMATS if f"--no_{f}" not in arguments]
-    names = [a for a in arguments if a[:2] != "--"] or zoo.list_models()
-    print("| network | clip | " + " | ".join(forms) + " |")
-    print("|---|---|" + "---|" * len(forms))
-    for name in names:
-        model = built(name)
-        clip = noise(model)
-        one = clip if len(clip) > 1 else next(iter(clip.values()))
-        expected = inference.compiled(model)(one)
-        fused = fuse(model)
-        cells = [cell(fused, form, clip, expected) for form in forms]
-        shape = "x".join(map(str, model.inputs[0].shape[1:4]))
-        print(f"| {name} | {shape} | " + " | ".join(cells) + " |", flush=True)
-        del model, fused
-        keras.backend.clear_session()
-        gc.collect()
+def cell_of(name: str, form: str, answers) -> None:
+    """Sends the clip's shape, and the cell."""
+    model = built(name)
+    clip = noise(model)
+    one = clip if len(clip) > 1 else next(iter(clip.values()))
+    expected = inference.compiled(model)(one)
+    shape = "x".join(map(str, model.inputs[0].shape[1:4]))
+    answers.send((shape, cell(fuse(model), form, clip, expected)))
+
+
+def in_process(task: tuple[str, str], minutes: float) -> tuple[str, str]:
+    """A cell by a process of its own, whose memory and crash end with it."""
+    context = multiprocessing.get_context("spawn")
+    answers, sender = context.Pipe(duplex=False)
+    process = context.Process(target=cell_of, args=(*task, sender))
+    process.start()
+    sender.close()
+    try:
+        if answers.poll(60 * minutes):
+            return answers.recv()
+        return "", f"fails: takes over {minutes:g} minutes"
+    except EOFError:
+        process.join()
+        return "", f"fails: its process ended with {process.exitcode}"
+    finally:
+        process.kill()
+        process.join()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*", default=zoo.list_models())
+    forms = runtimes.FORMATS
+    parser.add_argument("--forms", nargs="+", choices=forms, default=forms)
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--keep", help="folder of what is done")
+    given = parser.parse_args()
+    kept = Kept(lambda task: in_process(task, given.minutes), given.keep)
+    print("\n".join(table(["network", "clip", *given.forms], [])), flush=True)
+    for name in given.names:
+        found = [kept((name, form)) for form in given.forms]
+        shape = next((shape for shape, _ in found if shape), "")
+        row = [name, shape, *(text for _, text in found)]
+        print(f"| {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
