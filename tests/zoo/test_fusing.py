@@ -200,3 +200,33 @@ def test_a_norm_that_is_not_the_only_reader_stays():
     x = InflatedTGM(5, (3, 3, 3))(clip)
     outputs = layers.Add()([x, BatchNorm()(x)])
     assert_fuses_to([*SEPARATE, BatchNorm, layers.Add], outputs, clip)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("tvn1", (4, 32, 32, 3)),
+        ("i3d", (8, 32, 32, 3)),
+        ("evanet_k400_a", (8, 64, 64, 3)),
+        ("assemblenet50", (4, 64, 64, 3)),
+        ("pseudo3d", (4, 32, 32, 3)),
+        ("pvnas_l", (4, 32, 32, 3)),
+        ("resnet2plus1d_18", (4, 32, 32, 3)),
+    ],
+)
+def test_batch_norm_folds_in_every_family(name, shape):
+    model = filled(zoo.create, name, num_classes=5, input_shape=shape)
+    folded = zoo.fold_batch_norm(model)
+    clip = known_clip((1, *shape)) / 2 + 0.5
+    expected = np.array(model(clip))
+    scale = max(1, np.abs(expected).max())
+    np.testing.assert_allclose(folded(clip) / scale, expected / scale, atol=1e-5)
+    norms, left = (
+        sum(isinstance(x, layers.BatchNormalization) for x in network.layers)
+        for network in (model, folded)
+    )
+    assert left < norms / 2
+    # A mixture that folds is two layers.
+    added = sum(isinstance(x, InflatedTGM) for x in model.layers)
+    assert len(folded.layers) <= len(model.layers) - (norms - left) + added
