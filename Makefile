@@ -24,13 +24,13 @@ check: setup ## lint, and the fast tests on TensorFlow: under a minute
 
 test: check ## check, every named model, small runs end to end: under 15 minutes
 	$(PYTEST) -m "model and not jax and not slow and not gpu"
-	KERAS_BACKEND=jax $(PYTEST) -m "not model and not slow and not gpu" \
+	KERAS_BACKEND=jax $(PYTEST) -m "not model and not tensorflow and not slow and not gpu" \
 	    tests/zoo/layers tests/zoo/test_cost.py
-	KERAS_BACKEND=jax $(PYTEST) -m "model" \
+	KERAS_BACKEND=jax $(PYTEST) -m "model and not tensorflow" \
 	    tests/zoo/models tests/zoo/test_distribution.py -k "forward_pass or as_one_does"
 
 test-jax: setup ## layers, models and search on JAX
-	KERAS_BACKEND=jax $(PYTEST) -m "not slow and not gpu" \
+	KERAS_BACKEND=jax $(PYTEST) -m "not tensorflow and not slow and not gpu" \
 	    tests/zoo tests/search
 
 test-slow: setup ## long runs and kills

@@ -29,6 +29,7 @@ from datasets.order import (
 )
 
 SAMPLINGS = ("dense", "uniform", "centre")
+SHORTS = ("loop", "hold")
 # Where crops lie in the picture, from 0 to 1. It just covers the clip in one direction,
 # so that three lie along the other; five need a picture that is larger in both.
 CROPS = {
@@ -112,7 +113,7 @@ class VideoSource(Shared):
         check(cache_bytes >= 0, "cache_bytes", "at least 0", cache_bytes)
         for name, given in (("sampling", sampling), ("evaluation", evaluation)):
             check(given in SAMPLINGS, name, f"one of {', '.join(SAMPLINGS)}", given)
-        check(short in ("loop", "hold"), "short", "loop or hold", short)
+        check(short in SHORTS, "short", "loop or hold", short)
         self.classes, self.root = index.classes, index.root
         self.task = task
         partners = mirror.partners(index.classes)

@@ -10,9 +10,7 @@ from datasets import clips
 from datasets.clips import View
 from datasets.decode import BrokenVideoError, Video, reason
 from datasets.order import ClipSpec, check, draws
-from datasets.source import CROPS, FIVE_CROPS_SCALE, SAMPLINGS
-
-SHORTS = ("loop", "hold")
+from datasets.source import CROPS, FIVE_CROPS_SCALE, SAMPLINGS, SHORTS
 
 
 @dataclasses.dataclass

@@ -13,6 +13,7 @@ import sys
 from absl import flags
 
 from zoo import genotypes
+from zoo.flags import read_arguments
 from zoo.genotypes.base import check, check_whole
 from zoo.record import BENCHMARK
 
@@ -159,10 +160,7 @@ def main(argv: list[str]) -> int:
     flags.DEFINE_string("out", None, "", flag_values=values)
     for name in ("overwrite", "debug", "help"):
         flags.DEFINE_boolean(name, False, "", flag_values=values)
-    try:
-        names = values(["benchmark", *argv])[1:]
-    except flags.Error as error:
-        raise ValueError(f"{error}. See --help") from None
+    names = read_arguments(values, argv)
     if values.help:
         print(USAGE)
         return 0

@@ -29,7 +29,10 @@ class Callbacks(keras.callbacks.CallbackList):
     def on_train_batch_end(self, batch, logs=None):
         self.session.on_train_batch_end(batch, logs)
         if self.others:
-            read = lambda value: float(keras.ops.convert_to_numpy(value))  # noqa: E731
-            numbers = {name: read(value) for name, value in logs.items()}
+            numbers = {name: _number(value) for name, value in logs.items()}
             for callback in self.others:
                 callback.on_train_batch_end(batch, logs=numbers)
+
+
+def _number(value) -> float:
+    return float(keras.ops.convert_to_numpy(value))

@@ -56,7 +56,10 @@ def first_other(
     parts = {name: layer.output for name, layer in names.items()}
     several = keras.Model(model.input, parts)
     plain = conversion.plain(several)
-    call = lambda **x: conversion.called(several, x)  # noqa: E731
+
+    def call(**arrays):
+        return conversion.called(several, arrays)
+
     expected = call(**clip)
     program = conversion.Program(several, call, plain.inputs)
     with tempfile.TemporaryDirectory() as folder:

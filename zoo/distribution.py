@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import keras
 
+from zoo import devices
 from zoo.genotypes.base import check, check_whole
 
 AUTO, NONE = "auto", "none"
@@ -61,7 +62,7 @@ class Placement:
 def current() -> Placement:
     """The placement within `placed`; elsewhere one device."""
     if keras.backend.backend() == "tensorflow":
-        return Placement(_strategy().num_replicas_in_sync)
+        return Placement(devices.mirrors())
     found = keras.distribution.distribution()
     if found is None:
         return Placement()
@@ -270,7 +271,7 @@ def check_same(value: int, name: str, rule: str) -> None:
 
 def even(gradients: list) -> list:
     """The mean gradient of all devices, where TensorFlow has one of each device."""
-    if current().replicas == 1 or keras.backend.backend() != "tensorflow":
+    if devices.mirrors() == 1:
         return gradients
     import tensorflow as tf
 
@@ -285,12 +286,4 @@ def share(loss):
 
     TensorFlow sums gradients over replicas; JAX sees the batch as one.
     """
-    if keras.backend.backend() != "tensorflow":
-        return loss
-    return loss / _strategy().num_replicas_in_sync
-
-
-def _strategy():
-    import tensorflow as tf
-
-    return tf.distribute.get_strategy()
+    return loss / devices.mirrors()

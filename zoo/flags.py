@@ -80,16 +80,21 @@ def parse_flags(
     for name, text in flag_texts(job, options).items():
         kind, *default = _kind(name, job)
         kind(name, *default, text, flag_values=values)
-    try:
-        rest = values([job, *argv])[1:]
-    except flags.Error as error:
-        raise ValueError(f"{error}. See --help") from None
+    rest = read_arguments(values, argv)
     if values.help:
         print(usage(job, options, example, settings))
         return None
     if rest:
         raise ValueError(f"arguments must begin with --. Got: {' '.join(rest)}")
     return values
+
+
+def read_arguments(values: flags.FlagValues, argv: list[str]) -> list[str]:
+    """Sets the flags that a command gives; returns its other arguments."""
+    try:
+        return values(["", *argv])[1:]
+    except flags.Error as error:
+        raise ValueError(f"{error}. See --help") from None
 
 
 def check_values(values: flags.FlagValues) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from zoo import distribution, files, inputs, metrics
+from zoo import devices, distribution, files, inputs, metrics
 from zoo.genotypes import ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check
 
@@ -207,10 +207,7 @@ def compiles_with_xla() -> bool:
     """
     if keras.backend.backend() != "tensorflow":
         return True
-    if distribution.current().replicas > 1:
-        return False
-    devices = keras.distribution.list_devices()
-    return any(not device.lower().startswith("cpu") for device in devices)
+    return devices.mirrors() == 1 and not devices.only_cpus()
 
 
 def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:

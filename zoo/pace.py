@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 import keras
 import numpy as np
 
+from zoo import devices
+
 # Steps between measurements where a device computes beside this process.
 APART = 7
 SLOW = 0.2  # Share of waiting that is worth a word.
@@ -134,10 +136,7 @@ class Pace:
 
 def _computes_here() -> bool:
     """Whether steps are computed in this very thread, as TensorFlow does on a CPU."""
-    if keras.backend.backend() != "tensorflow":
-        return False
-    devices = keras.distribution.list_devices()
-    return all(device.lower().startswith("cpu") for device in devices)
+    return keras.backend.backend() == "tensorflow" and devices.only_cpus()
 
 
 def _wait(loss) -> None:

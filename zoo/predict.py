@@ -16,6 +16,7 @@ import numpy as np
 from absl import flags
 
 from zoo import ensemble, inference, inputs, metrics, predictor, stream, streams
+from zoo.flags import read_arguments
 from zoo.genotypes.base import check, check_whole
 from zoo.outputs import Views
 from zoo.record import settings_of_clips
@@ -135,10 +136,7 @@ def main(argv: list[str]) -> int:
     flags.DEFINE_string("join", "mean", "", flag_values=values)
     for name in ("json", "debug", "help"):
         flags.DEFINE_boolean(name, False, "", flag_values=values)
-    try:
-        paths = values(["predict", *argv])[1:]
-    except flags.Error as error:
-        raise ValueError(f"{error}. See --help") from None
+    paths = read_arguments(values, argv)
     if values.help:
         print(USAGE)
         return 0

@@ -142,7 +142,10 @@ def chosen(
         numbers = edges[:-1] + np.diff(edges) // 2
         return np.minimum(numbers, count - 1) if holds else numbers % count
     step = rate / clip_spec.rate
-    nearest = lambda place: np.ceil(place - 1e-4 * rate - 0.5)  # noqa: E731
+
+    def nearest(place):
+        return np.ceil(place - 1e-4 * rate - 0.5)
+
     free = max(0.0, count - 1 - (frames - 1) * step)
     wanted = nearest(free / 2) + np.arange(frames) * step
     if not holds and (frames - 1) * step > count - 0.25:

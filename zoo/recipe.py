@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import keras
 
-from zoo import distribution
+from zoo import devices
 from zoo.genotypes.base import check, check_whole
 from zoo.optimizers import KernelDecayAdamW, KernelDecaySGD
 from zoo.schedules import PerUpdate, StepDecay
@@ -184,12 +184,12 @@ def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
         ValueError: Keras can not accumulate on these devices.
     """
     # Of several devices TensorFlow clips each one's share.
-    replicas = distribution.current().replicas if _mirrors() else 1
-    clip_norm = recipe.clip_norm and recipe.clip_norm / replicas
+    mirrors = devices.mirrors()
+    clip_norm = recipe.clip_norm and recipe.clip_norm / mirrors
     how = {"global_clipnorm": clip_norm}
     if recipe.accumulate > 1:
         rule = "1 on several devices with TensorFlow; JAX can do more"
-        check(not _mirrors(), "accumulate", rule, recipe.accumulate)
+        check(mirrors == 1, "accumulate", rule, recipe.accumulate)
         how["gradient_accumulation_steps"] = recipe.accumulate
     if recipe.ema is not None:
         # Keras averages at each step, of which one in `accumulate` updates.
@@ -200,12 +200,3 @@ def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
         return KernelDecayAdamW(rate, weight_decay=decay, beta_1=momentum, **how)
     how |= {"nesterov": recipe.nesterov, "kernel_decay": recipe.weight_decay}
     return KernelDecaySGD(rate, momentum=momentum, **how)
-
-
-def _mirrors() -> bool:
-    """Whether TensorFlow spreads batches, where Keras' accumulation fails."""
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf  # Is there, as the backend.
-
-    return tf.distribute.get_strategy().num_replicas_in_sync > 1

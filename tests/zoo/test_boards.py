@@ -9,7 +9,6 @@ from zoo import boards, monitor
 
 @pytest.fixture
 def events(tmp_path):
-    pytest.importorskip("tensorboard")
     return monitor.event_file(tmp_path, 0)
 
 
@@ -21,9 +20,10 @@ def written(events):
 
 
 def test_pictures_are_png():
-    image = pytest.importorskip("PIL.Image")
+    from PIL import Image
+
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3)).astype("uint8")
-    opened = image.open(io.BytesIO(boards.png(pixels)))
+    opened = Image.open(io.BytesIO(boards.png(pixels)))
     assert (opened.format, opened.mode) == ("PNG", "RGB")
     np.testing.assert_array_equal(np.asarray(opened), pixels)
 
@@ -94,14 +94,14 @@ def test_nonsense_is_no_profile(steps):
 
 
 def test_profile_begins_and_ends_with_its_steps(monkeypatch):
-    class Profiler:
-        calls = []  # noqa: RUF012
+    calls = []
 
+    class Profiler:
         def start(self, folder):
-            self.calls.append(folder)
+            calls.append(folder)
 
         def stop(self):
-            self.calls.append("stop")
+            calls.append("stop")
 
     monkeypatch.setattr(boards, "_profiler", Profiler)
     profile, said = boards.Profile("2:3", "there"), []
@@ -109,12 +109,12 @@ def test_profile_begins_and_ends_with_its_steps(monkeypatch):
         profile.begin(step)
         said.append(profile.end(step))
     profile.close()
-    assert Profiler.calls == ["there", "stop"]
+    assert calls == ["there", "stop"]
     assert said == [False, False, True, False, False]
     late = boards.Profile("2:9", "there")  # A run that resumes, and ends, in between.
     late.begin(5)
     late.close()
-    assert Profiler.calls == ["there", "stop"] * 2
+    assert calls == ["there", "stop"] * 2
 
 
 @pytest.mark.model

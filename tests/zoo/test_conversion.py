@@ -6,9 +6,6 @@ from keras import layers
 
 from zoo import comparing, conversion, runtimes
 
-TENSORFLOW = keras.backend.backend() == "tensorflow"
-needs_tensorflow = pytest.mark.skipif(not TENSORFLOW, reason="TensorFlow exports")
-
 
 @pytest.mark.parametrize(
     ("form", "quantize", "reason"),
@@ -23,7 +20,7 @@ def test_what_a_format_can_not_be_is_refused(form, quantize, reason):
         conversion.check_quantize(form, quantize)
 
 
-@needs_tensorflow
+@pytest.mark.tensorflow
 def test_a_network_of_several_inputs_gets_them_by_name():
     a, b = keras.Input((2,), name="clip"), keras.Input((2,), name="objects")
     for given in ([a, b], {"clip": a, "objects": b}):
@@ -36,7 +33,7 @@ def test_a_network_of_several_inputs_gets_them_by_name():
 
 
 @pytest.mark.model
-@needs_tensorflow
+@pytest.mark.tensorflow
 def test_an_operation_that_litert_lacks_is_named_and_its_layer(tmp_path):
     clip = keras.Input(TINY.shape)
     model = keras.Model(clip, layers.MaxPooling3D(2, name="block1_pool")(clip))
@@ -46,7 +43,7 @@ def test_an_operation_that_litert_lacks_is_named_and_its_layer(tmp_path):
 
 
 @pytest.mark.model
-@needs_tensorflow
+@pytest.mark.tensorflow
 def test_the_first_layer_that_differs_is_named(monkeypatch):
     model, opened = tiny_network(), runtimes.opened
     place = [layer.name for layer in model.layers[1:]].index("head") - 2

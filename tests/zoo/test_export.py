@@ -11,8 +11,6 @@ from zoo.exporting import Exported
 
 CLASSES = ("dark", "grey", "light")
 ABOUT = inference.Description(tiny_genotype(), CLASSES, "single", TINY)
-TENSORFLOW = keras.backend.backend() == "tensorflow"
-needs_tensorflow = pytest.mark.skipif(not TENSORFLOW, reason="TensorFlow exports")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +26,7 @@ def noise(size=(16, 16)):
     return rng.integers(0, 256, (TINY.frames, *size, 3)).astype("uint8")
 
 
-@needs_tensorflow
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -64,7 +62,7 @@ def test_what_zoo_export_did_not_write_is_refused(tmp_path):
 
 
 @pytest.mark.model
-@needs_tensorflow
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("form", ["saved_model", "litert", "onnx"])
 def test_what_is_exported_says_what_the_run_says(folder, tmp_path, form, capsys):
     out = tmp_path / "out"
@@ -84,7 +82,7 @@ def test_what_is_exported_says_what_the_run_says(folder, tmp_path, form, capsys)
 
 
 @pytest.mark.model
-@needs_tensorflow
+@pytest.mark.tensorflow
 def test_int8_is_scored_beside_the_network(folder, tmp_path):
     clips, out = ArrayClips(classes=CLASSES), tmp_path / "x.tflite"
     found = export.export(str(folder), str(out), "litert", "int8", clips, limit=3)
@@ -95,7 +93,16 @@ def test_int8_is_scored_beside_the_network(folder, tmp_path):
     assert out.read_bytes() != plain.read_bytes()
 
 
-@needs_tensorflow
+@pytest.mark.slow
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("quantize", ["dynamic", "float16"])
+def test_weights_of_fewer_bits_are_nearly_the_same(folder, tmp_path, quantize):
+    out = tmp_path / "x.tflite"
+    found = export.export(str(folder), str(out), "litert", quantize)
+    assert found["difference"] < 0.1
+
+
+@pytest.mark.tensorflow
 def test_a_network_that_was_not_exported_well_is_not_kept(
     folder, tmp_path, monkeypatch
 ):

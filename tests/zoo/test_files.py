@@ -5,6 +5,8 @@ import pytest
 
 from zoo import files
 
+NOBODY = 65534
+
 
 def full(*args, **kwargs):
     raise OSError(errno.ENOSPC, "No space left on device")
@@ -21,11 +23,19 @@ def test_folder_that_can_not_be_is_refused(tmp_path):
         files.check_writable(tmp_path / "file" / "run")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="who may do all can write here, too")
-def test_folder_without_permission_is_refused(tmp_path):
+@pytest.fixture
+def closed(tmp_path):
+    """A folder that this user may not write to; root may all, and becomes another."""
     tmp_path.chmod(0o500)
+    user = os.geteuid()
+    os.seteuid(user or NOBODY)
+    yield tmp_path
+    os.seteuid(user)
+
+
+def test_folder_without_permission_is_refused(closed):
     with pytest.raises(ValueError, match="Permission denied"):
-        files.check_writable(tmp_path)
+        files.check_writable(closed)
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.ENOSPC])

@@ -31,12 +31,11 @@ def test_new_run_forgets_the_rows_of_one_that_never_saved(tmp_path):
 
 
 def test_tensorboard_reads_the_events(tmp_path):
-    loader = pytest.importorskip(
-        "tensorboard.backend.event_processing.event_file_loader"
-    )
+    from tensorboard.backend.event_processing import event_file_loader
+
     events = monitor.event_file(tmp_path, 4)
     events.add(5, {"loss": 0.5, "validation_top1": 0.25})
-    read = list(loader.LegacyEventFileLoader(str(events.path)).Load())
+    read = list(event_file_loader.LegacyEventFileLoader(str(events.path)).Load())
     assert read[0].file_version == "brain.Event:2"
     assert (read[1].step, read[1].session_log.status) == (5, 1)
     values = {v.tag: v.simple_value for v in read[2].summary.value}

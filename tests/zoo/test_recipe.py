@@ -171,7 +171,7 @@ def test_optimizers_are_as_the_recipe_says():
     assert (made.beta_1, made.global_clipnorm) == (0.8, 2.0)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX can do it")
+@pytest.mark.tensorflow
 def test_accumulation_on_several_devices_is_refused(monkeypatch):
     import tensorflow as tf
 

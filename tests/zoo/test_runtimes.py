@@ -24,6 +24,8 @@ CLIPS = np.random.default_rng(0).random((3, *TINY.shape), "float32")
 def test_mistakes_are_named(runtime, threads, reason):
     with pytest.raises(ValueError, match=reason):
         runtimes.caller(None, runtime, threads)
+    with pytest.raises(ValueError, match=reason):
+        runtimes.check_usable(runtime, threads)
 
 
 @pytest.mark.parametrize("runtime", ["litert", "onnx"])
@@ -42,7 +44,7 @@ def test_an_unknown_format_is_refused():
 
 
 @pytest.mark.model
-@pytest.mark.skipif(not TENSORFLOW, reason="TensorFlow exports")
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("runtime", ["tensorflow", "litert", "onnx"])
 def test_a_runtime_says_what_the_network_says(runtime):
     model = tiny_network()
@@ -50,7 +52,7 @@ def test_a_runtime_says_what_the_network_says(runtime):
     np.testing.assert_allclose(call(CLIPS), model(CLIPS), atol=1e-5)
 
 
-@pytest.mark.skipif(TENSORFLOW, reason="TensorFlow exports")
+@pytest.mark.jax
 def test_another_backend_does_not_export():
     with pytest.raises(ValueError, match="`backend` must be tensorflow to export"):
         runtimes.caller(tiny_network(), "litert")

@@ -165,12 +165,11 @@ def test_folder_that_can_not_be_written_to_is_refused_before_any_step(tmp_path):
 
 @pytest.mark.model
 def test_tensorboard_shows_clips_classes_and_speed(whole):
-    files = pytest.importorskip(
-        "tensorboard.backend.event_processing.event_file_loader"
-    )
+    from tensorboard.backend.event_processing import event_file_loader
+
     path = next((whole[0] / "tensorboard").glob("events*"))
     seen = {}
-    for event in files.LegacyEventFileLoader(str(path)).Load():
+    for event in event_file_loader.LegacyEventFileLoader(str(path)).Load():
         for value in event.summary.value:
             seen.setdefault(value.tag, []).append(event.step)
     assert {f"clips/{number}" for number in range(4)} <= seen.keys()

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from zoo import devices
 from zoo.genotypes.base import check, check_whole
 
 
@@ -33,7 +34,7 @@ class BatchNorm(keras.layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         if not (training and self.trainable) or mask is not None:
             return super().call(inputs, training=training, mask=mask)
-        replicas = _replicas()
+        replicas = devices.mirrors()
         if replicas > 1 and self.groups == 1:
             normalize = self._synchronized
         elif self.groups > replicas:
@@ -61,7 +62,7 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def _grouped(self, inputs):
         """With the statistics of each group of this device's inputs."""
-        groups = self.groups // _replicas()
+        groups = self.groups // devices.mirrors()
         parts = ops.reshape(inputs, (groups, -1, *inputs.shape[1:]))
         axes = tuple(range(1, len(parts.shape) - 1))
         mean = ops.mean(parts, axes, keepdims=True)
@@ -129,7 +130,7 @@ def set_groups(model: keras.Model, groups: int) -> None:
             multiple of their number.
     """
     check_whole(groups, "norm_groups")
-    replicas = _replicas()
+    replicas = devices.mirrors()
     rule = f"1, or a multiple of the {replicas} devices"
     check(groups == 1 or groups % replicas == 0, "norm_groups", rule, groups)
     for layer in model._flatten_layers():
@@ -141,12 +142,3 @@ def _mean_of_devices(value):
     import tensorflow as tf
 
     return tf.distribute.get_replica_context().all_reduce("MEAN", value)
-
-
-def _replicas() -> int:
-    """Devices that TensorFlow spreads a batch over; a batch of JAX is always whole."""
-    if keras.backend.backend() != "tensorflow":
-        return 1
-    import tensorflow as tf
-
-    return tf.distribute.get_strategy().num_replicas_in_sync
