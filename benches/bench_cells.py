@@ -41,9 +41,9 @@ LIMITS = {"pseudo3d": 5.0, "pvnas": None}
 ABOUT = """\
 Networks of {layout} on 8 frames of {size}x{size} pixels of the twelve actions of moving
 shapes, trained for {steps} steps of {batch} clips at a rate of {rate} that falls by a
-cosine, with gradients of {limit}, and scored on {clips} test clips (chance is 0.083). The random networks have at
-least {convolutions} convolutions in each cell; each is trained once, the found one
-{trainings} times, with the seeds 0 to {last}.
+cosine, with gradients of {limit}, and scored on {clips} test clips (chance is
+0.083). The random networks have at least {convolutions} convolutions in each cell; each
+is trained once, the found one {trainings} times, with the seeds 0 to {last}.
 """
 
 
