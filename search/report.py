@@ -18,7 +18,7 @@ from search.story import Story, number
 from zoo import drawing, genotypes
 from zoo.command import command
 from zoo.files import write_text
-from zoo.genotypes.base import Genotype
+from zoo.genotypes.base import ClipSpec, Genotype
 from zoo.monitor import clock
 from zoo.sketch import SKETCHES
 
@@ -124,19 +124,19 @@ def _pair(parts: Iterable[str]) -> str:
 
 def _epochs(told: Story) -> str:
     weights = f"<h2>Architecture weights</h2>{EPOCHS}{_pair(figures.epochs(told))}"
-    drawn = _drawing(told.winner, None)
+    drawn = _drawing(told.winner, None, told.clip_spec)
     return f"{weights}<h2>Trial {told.winner.trial}, in best.json</h2>{drawn}"
 
 
 def _winner(told: Story) -> str:
-    winner = told.winner
+    winner, clip = told.winner, told.clip_spec
     family = story.ancestors(told.records, winner)
     parent = family[-2] if len(family) > 1 else None
     drawings = [(f"Trial {winner.trial}, the fittest", winner, parent)]
     if parent:
         drawings.append((f"Trial {parent.trial}, its parent", parent, winner))
     drawn = "".join(
-        f"<div><h3>{html.escape(title)}</h3>{_drawing(record, other)}</div>"
+        f"<div><h3>{html.escape(title)}</h3>{_drawing(record, other, clip)}</div>"
         for title, record, other in drawings
     )
     note = "What the other has not is marked." if parent else "It has no parent."
@@ -146,11 +146,11 @@ def _winner(told: Story) -> str:
     )
 
 
-def _drawing(record: Record, other: Record | None) -> str:
+def _drawing(record: Record, other: Record | None, clip: ClipSpec | None) -> str:
     genotype, partner = _genotype(record), other and _genotype(other)
     if genotype is None:
         return f"<pre>{html.escape(record.genotype)}</pre>"
-    return f'<div class="scroll">{drawing.draw(genotype, other=partner)}</div>'
+    return f'<div class="scroll">{drawing.draw(genotype, None, partner, clip)}</div>'
 
 
 def _genotype(record: Record) -> Genotype | None:

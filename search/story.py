@@ -22,8 +22,8 @@ from search.history import (
 )
 from search.ledger import Ledger
 from search.progress import RECENT
-from zoo import monitor
-from zoo.genotypes.base import check
+from zoo import lookup, monitor
+from zoo.genotypes.base import ClipSpec, check
 from zoo.record import CONFIG, METRICS, OPERATIVE, settings
 
 PATIENCE = 600.0  # Seconds of silence after which a search is taken to be dead.
@@ -97,6 +97,11 @@ class Story:
             return None
         pace = (last[-1] - last[0]) / (len(last) - 1)
         return max(0.0, pace * (self.total - len(self.records)))
+
+    @property
+    def clip_spec(self) -> ClipSpec | None:
+        """The clips that networks were trained on; None is what each genotype says."""
+        return lookup.clip_of(self.identity)
 
     @property
     def window(self) -> int:

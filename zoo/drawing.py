@@ -1,4 +1,4 @@
-"""Draws a network's structure as an SVG picture, from its genotype alone.
+"""Draws a network's structure as an SVG picture, from its genotype and its clips.
 
 What there is to draw comes from `zoo.sketch`; one layered layout, from the top or from
 the left, draws all families.
@@ -11,8 +11,9 @@ import os
 import pathlib
 
 from zoo.files import write_text
-from zoo.genotypes import Genotype
+from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check
+from zoo.lookup import find
 from zoo.sketch import sketch
 from zoo.sketches import columns, rows
 from zoo.sketches.partners import Partners, pair
@@ -38,27 +39,34 @@ STYLES = {
 
 
 def draw(
-    genotype: Genotype,
+    network: object,
     path: str | os.PathLike | None = None,
-    other: Genotype | None = None,
+    other: object = None,
+    clip_spec: ClipSpec | None = None,
 ) -> str:
     """Draws a network as SVG.
 
     Args:
-        genotype: Of a family that `zoo.sketch` knows.
+        network: A genotype, a model's name, or what else `zoo.lookup.find` takes: the
+            folder of a run or of a search, its `best.json`, a model that `zoo` built.
         path: An .svg file to write the picture to.
         other: A network, such as the parent; what it has not is highlighted.
+        clip_spec: Clips whose way through the network the shapes tell; None is those
+            that it was trained on or searched with, or else what its genotype says.
 
     Raises:
-        ValueError: There is no sketch of the family, or the path is no .svg file in a
-            folder that exists.
+        ValueError: There is no such network, or no sketch of its family; it can not
+            read such clips; or the path is no .svg file in a folder that exists.
     """
     if path is not None:
         path = pathlib.Path(path)
         check(path.suffix == ".svg", "path", "the name of an .svg file", str(path))
         check(path.parent.is_dir(), "path", "in a folder that exists", str(path))
-    drawn = sketch(genotype)
-    partners = Partners() if other is None else pair(drawn, sketch(other))
+    genotype, clip = find(network)
+    drawn, partners = sketch(genotype, clip_spec or clip), Partners()
+    if other is not None:
+        against, clip = find(other, "other")
+        partners = pair(drawn, sketch(against, clip_spec or clip))
     svg = picture(drawn, partners, f"A network of the family {genotype.family}")
     if path is not None:
         write_text(path, svg)

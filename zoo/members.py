@@ -6,8 +6,8 @@ import os
 import pathlib
 import warnings
 
-from zoo import diversity, files, inference, registry
-from zoo.genotypes import Genotype, from_json
+from zoo import diversity, files, inference, lookup, registry
+from zoo.genotypes import Genotype
 from zoo.genotypes.base import check, check_whole
 
 MEMBERS = "members.json"
@@ -39,7 +39,7 @@ def chosen(
         new = not (folder / inference.MODEL_FILE).exists()
         check(new, "workdir", "new, or of an ensemble", str(folder))
         picked = _choose(search, top_k, verbose)
-    members = [(c, read(c.genotype, search)) for c in picked]
+    members = [(c, lookup.read(c.genotype, search)) for c in picked]
     for _, genotype in members:
         registry.check_options(genotype, options)
     if not path.exists() and not dry_run:
@@ -65,11 +65,3 @@ def _choose(search: str, top_k: int, verbose: bool) -> list[diversity.Candidate]
         names = ", ".join(f"{c.trial} ({c.fitness:.4g})" for c in chosen)
         print(f"Of {len(found)} networks, trials by fitness: {names}", flush=True)
     return chosen
-
-
-def read(text: str, place: str | os.PathLike) -> Genotype:
-    """A genotype of JSON; what is wrong with it names its place."""
-    try:
-        return from_json(text)
-    except ValueError as error:
-        raise ValueError(f"{place}: {error}") from None

@@ -84,6 +84,7 @@ def build(
     check_options(genotype, options)
     builder = BUILDERS[type(genotype)]
     model = builder(genotype, input_shape, num_classes, include_top, **options)
+    model.genotype = genotype  # For `zoo.draw`; no copy of the model has it.
     if weights is not None:
         from zoo.weights import load  # Reads files, so only for those who ask.
 

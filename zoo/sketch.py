@@ -12,7 +12,7 @@ from zoo.genotypes import (
     ResNet2Plus1DGenotype,
     TinyVideoGenotype,
 )
-from zoo.genotypes.base import check
+from zoo.genotypes.base import ClipSpec, check
 from zoo.sketches import (
     assemblenet,
     cells,
@@ -23,7 +23,7 @@ from zoo.sketches import (
 )
 from zoo.sketches.parts import Sketch
 
-SKETCHES: dict[type[Genotype], Callable[[Genotype], Sketch]] = {
+SKETCHES: dict[type[Genotype], Callable[[Genotype, ClipSpec], Sketch]] = {
     AssembleNetGenotype: assemblenet.sketch,
     EvaNetGenotype: evanet.sketch,
     InceptionGenotype: inception.sketch,
@@ -34,8 +34,13 @@ SKETCHES: dict[type[Genotype], Callable[[Genotype], Sketch]] = {
 }
 
 
-def sketch(genotype: Genotype) -> Sketch:
-    """The boxes and edges of a network of any family."""
+def sketch(genotype: Genotype, clip: ClipSpec | None = None) -> Sketch:
+    """The boxes and edges of a network of any family.
+
+    Args:
+        genotype: Of the network.
+        clip: That it reads; None is what the genotype says.
+    """
     known = [genotype_class.__name__ for genotype_class in SKETCHES]
     check(type(genotype) in SKETCHES, "genotype", f"one of {known}", genotype)
-    return SKETCHES[type(genotype)](genotype)
+    return SKETCHES[type(genotype)](genotype, clip or genotype.clip_spec)

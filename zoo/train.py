@@ -39,6 +39,7 @@ from zoo import (
     freezing,
     inference,
     inputs,
+    lookup,
     members,
     registry,
     signals,
@@ -247,7 +248,7 @@ def read_genotype(model: str) -> Genotype:
         check(path.exists(), "model", "a name, or a search with best.json", model)
     if path.suffix == ".json" or path.is_file():
         check(path.is_file(), "model", "a name, or a file that exists", model)
-        return members.read(path.read_text("utf-8"), path)
+        return lookup.read(path.read_text("utf-8"), path)
     return registry.find(model)
 
 

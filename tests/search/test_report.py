@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import gzip
 import html
 import itertools
@@ -23,6 +24,7 @@ from search.report import main, page, report
 from zoo import genotypes, monitor
 from zoo.command import mistake
 from zoo.files import write_json
+from zoo.genotypes.base import ClipSpec
 from zoo.genotypes.pseudo3d import Pseudo3DGenotype
 
 GENOTYPE = genotypes.FOUND["tvn1"].to_json()
@@ -239,6 +241,20 @@ def test_the_report_shows_family_drawings_plots_and_command(small):
     assert own.count("Plotly.newPlot") == 4
     assert "<pre>python -m search.run --gin_file=runs/synthetic/config.gin" in own
     assert "tournament.TournamentOracle.population_size = 40" in own
+
+
+def test_networks_are_drawn_with_the_clips_of_the_search(small, by_gradients):
+    told, clip = small[1], ClipSpec(frames=6, rate=3.0, height=40, width=56)
+    assert told.clip_spec is None
+    shape = " frames of 56x40<"
+    assert shape not in small[2]
+    searched = dataclasses.replace(told, identity={"clip_spec": repr(clip)})
+    assert searched.clip_spec == clip
+    assert own_text(page(searched)).count(f"6{shape}") == 2  # And in its parent.
+    identity = {"method": "DifferentiableSearch", "epochs": "4"}
+    known = {"search": identity | {"clip_spec": repr(clip)}, "machine": {}}
+    write_json(by_gradients / "search.json", known)
+    assert f"6{shape}" in own_text(page(story.read(by_gradients)))
 
 
 def traces(plot):

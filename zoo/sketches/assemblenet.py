@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from zoo.genotypes.assemblenet import LEVELS, AssembleNetGenotype
+from zoo.genotypes.base import ClipSpec
 from zoo.genotypes.plans.assemblenet import Part
 from zoo.sketches.parts import Box, Sketch, shape_text
 
@@ -17,9 +18,9 @@ ATTENTION = {
 }
 
 
-def sketch(genotype: AssembleNetGenotype) -> Sketch:
+def sketch(genotype: AssembleNetGenotype, clip: ClipSpec) -> Sketch:
     """The boxes of a graph by their levels, and edges with what they have learned."""
-    plan, clip = genotype.plan(), genotype.clip_spec
+    plan = genotype.plan(clip.shape)
     parts = plan.parts
     boxes = [_box(genotype, part) for part in parts]
     names = [box.name for box in boxes]

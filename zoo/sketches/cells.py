@@ -38,13 +38,13 @@ SUM = Cell("sum", "Sum of the edges", "sum")
 SIZES = {"rows": "{0}x1", "columns": "1x{0}"}
 
 
-def sketch(genotype: CellGenotype) -> Sketch:
+def sketch(genotype: CellGenotype, clip: ClipSpec) -> Sketch:
     """The boxes of stem, cells and head, and which output each of them reads."""
-    plan = genotype.plan()
+    plan = genotype.plan(clip.shape)
     places: dict[str, list[int]] = {}
     for index, cell in enumerate(plan.cells):
         places.setdefault(cell.frame.kind, []).append(index)
-    boxes = [_clip(genotype.clip_spec)]
+    boxes = [_clip(clip)]
     shape = shape_text(plan.stem[-1].output)
     boxes.append(Box("stem", "Stem", (), shape, "stem", _series(plan.stem)))
     edges, last = [("clip", "stem")], "stem"

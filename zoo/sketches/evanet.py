@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 
+from zoo.genotypes.base import ClipSpec
 from zoo.genotypes.evanet import EvaNetGenotype
 from zoo.genotypes.plans.evanet import Convolution, Pool, Repeat, stem
 from zoo.genotypes.tally import Features
@@ -19,10 +20,9 @@ from zoo.sketches.parts import (
 from zoo.sketches.space_time import HEAD, convolution, point, pool
 
 
-def sketch(genotype: EvaNetGenotype) -> Sketch:
+def sketch(genotype: EvaNetGenotype, clip: ClipSpec) -> Sketch:
     """The boxes of a residual EvaNet, one after the other."""
-    clip, first = genotype.clip_spec, stem(genotype)
-    shape = Features(*clip.shape)
+    first, shape = stem(genotype), Features(*clip.shape)
     boxes = [clip_box("clip", "Clip", shape, clip.rate)]
     layers = (convolution(first.conv, first.size, first.filters, first.strides[1]),)
     parts = ("stem", "Stem", tuple(_options(genotype)))

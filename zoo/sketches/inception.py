@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from zoo.genotypes.base import ClipSpec
 from zoo.genotypes.inception import InceptionGenotype, InceptionModule
 from zoo.genotypes.plans.inception import Stage
 from zoo.genotypes.tally import Features
@@ -20,10 +21,9 @@ from zoo.sketches.space_time import HEAD, convolution, point, pool
 STEM = ("conv1a", "pool2a", "conv2b", "conv2c", "pool3a")
 
 
-def sketch(genotype: InceptionGenotype) -> Sketch:
+def sketch(genotype: InceptionGenotype, clip: ClipSpec) -> Sketch:
     """The boxes of an Inception network, one after the other."""
-    clip = genotype.clip_spec
-    stages = {stage.name: stage for stage in genotype.stages()}
+    stages = {stage.name: stage for stage in genotype.stages(clip.shape)}
     convs = dict(zip(("conv1a", "conv2b", "conv2c"), genotype.stem, strict=True))
     modules = iter(genotype.modules)
     boxes = [clip_box("clip", "Clip", Features(*clip.shape), clip.rate)]

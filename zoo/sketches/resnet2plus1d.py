@@ -1,5 +1,6 @@
 """What the picture of a (2+1)D ResNet shows: stem, stages, and the head."""
 
+from zoo.genotypes.base import ClipSpec
 from zoo.genotypes.plans.residual import CONVOLUTIONS, Layer, Module
 from zoo.genotypes.resnet2plus1d import ResNet2Plus1DGenotype
 from zoo.genotypes.tally import Features
@@ -21,9 +22,9 @@ HEAD = (
 )
 
 
-def sketch(genotype: ResNet2Plus1DGenotype) -> Sketch:
+def sketch(genotype: ResNet2Plus1DGenotype, clip: ClipSpec) -> Sketch:
     """The boxes of a (2+1)D ResNet, one after the other."""
-    clip, plan = genotype.clip_spec, genotype.plan()
+    plan = genotype.plan(clip.shape)
     boxes = [clip_box("clip", "Clip", Features(*clip.shape), clip.rate)]
     shape = shape_text(plan.stem[-1].output)
     boxes.append(Box("stem", "Stem", (), shape, "stem", _layers(plan.stem)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from zoo.genotypes.base import ClipSpec
 from zoo.genotypes.plans.tiny_video import Instance
 from zoo.genotypes.tiny_video import SpatialLayer, TemporalLayer, TinyVideoGenotype
 from zoo.sketches.parts import (
@@ -27,14 +28,15 @@ WORDS = {
 }
 
 
-def sketch(genotype: TinyVideoGenotype) -> Sketch:
+def sketch(genotype: TinyVideoGenotype, clip: ClipSpec) -> Sketch:
     """The boxes and edges of a Tiny Video Network."""
     boxes, edges = [], []
-    shapes = genotype.stream_shapes()
+    shapes = genotype.stream_shapes(clip.shape)
     for index, (stream, shape) in enumerate(zip(genotype.streams, shapes, strict=True)):
-        title = f"Stream {index}" if len(shapes) > 1 else "Clip"
-        boxes.append(clip_box(f"stream{index}", title, shape, stream.rate))
-    for index, (inputs, instances) in enumerate(genotype.block_inputs()):
+        alone = len(shapes) == 1
+        title, rate = ("Clip", clip.rate) if alone else (f"Stream {index}", stream.rate)
+        boxes.append(clip_box(f"stream{index}", title, shape, rate))
+    for index, (inputs, instances) in enumerate(genotype.block_inputs(clip.shape)):
         name, shape = f"block{index}", shape_text(instances[-1].output)
         lines, layers = tuple(_lines(instances)), _layers(len(inputs), instances)
         boxes.append(Box(name, f"Block {index}", lines, shape, layers=layers))
