@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from zoo.genotypes.base import Cost, Genotype, check
 
 SAMPLES = 10_000
 UNITS = {"memory": " bytes", "latency_ms": " ms"}
+EXPORTED = ("litert", "onnx")  # Runtimes of files.
+DEVICE = ("runtime", "threads", "measure")
 
 
 def percent(excess: float) -> str:
@@ -29,6 +32,12 @@ class Budget:
     have been measured on a busy machine) is refused without being built. Without
     `macs_per_second` only a measured latency is judged.
 
+    The command of `measure` is run without a shell for each network, with the path of
+    an exported file after its arguments: a `.tflite`, or where `runtime` is "onnx" an
+    `.onnx`, which makes of the float32 input `clip` the `logits`. The last line that it
+    prints must be JSON such as `{"latency_ms": 12.3}`; a trial whose command fails, or
+    takes longer than ten minutes, fails.
+
     Args:
         parameters: Trainable weights.
         macs: Multiply-accumulates for one clip.
@@ -38,7 +47,11 @@ class Budget:
         batch_size: Clips of a training step; None is one, or in `search.run` that of
             the proxy training.
         macs_per_second: What `zoo.cost.matmul_rate` measures; `search.run` fills it in
-            once and keeps it with the search.
+            once and keeps it with the search, but not where `measure` is given.
+        runtime: What runs the networks where their latency is measured: "tensorflow",
+            "jax", "litert" or "onnx"; None is Keras' backend.
+        threads: Of "litert" or "onnx"; None is the runtime's own choice.
+        measure: A command that measures on another device.
     """
 
     parameters: float | None = None
@@ -47,12 +60,56 @@ class Budget:
     latency_ms: float | None = None
     batch_size: int | None = None
     macs_per_second: float | None = None
+    runtime: str | None = None
+    threads: int | None = None
+    measure: str | None = None
 
     def __post_init__(self):
         for name, value in vars(self).items():
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            valid = value is None or (number and value > 0)
+            valid = value is None or (number and value > 0) or name in DEVICE
             check(valid, name, "a number above 0, or None", value)
+        if self.measure is not None:
+            self._check_command()
+        elif self.runtime is not None:
+            from zoo import runtimes  # Imports Keras, for which few budgets have need.
+
+            runtimes.check_threads(self.runtime, self.threads)
+        else:
+            rule = "left out where no runtime is given"
+            check(self.threads is None, "threads", rule, self.threads)
+
+    def __repr__(self):
+        # As of a search from before there were devices, where none is given.
+        told = [k for k, v in vars(self).items() if v is not None or k not in DEVICE]
+        return (
+            f"Budget({', '.join(f'{name}={getattr(self, name)!r}' for name in told)})"
+        )
+
+    @property
+    def command(self) -> list[str]:
+        """The command of `measure`, in parts."""
+        return shlex.split(self.measure or "")
+
+    @property
+    def form(self) -> str | None:
+        """The format of the file that is measured; None where none is written."""
+        if self.measure is not None:
+            return self.runtime or EXPORTED[0]
+        return self.runtime if self.runtime in EXPORTED else None
+
+    def _check_command(self) -> None:
+        rule = "a command as for a shell, or None"
+        check(isinstance(self.measure, str), "measure", rule, self.measure)
+        try:
+            check(bool(self.command), "measure", rule, self.measure)
+        except ValueError:  # A quotation that does not end, too.
+            check(False, "measure", rule, self.measure)
+        check(self.latency_ms is not None, "latency_ms", "given with measure", None)
+        rule = f"one of {EXPORTED}, or None, where measure is given"
+        check(self.runtime in (None, *EXPORTED), "runtime", rule, self.runtime)
+        rule = "left to the command where measure is given"
+        check(self.threads is None, "threads", rule, self.threads)
 
     @property
     def limits(self) -> dict[str, float]:

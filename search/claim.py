@@ -49,6 +49,7 @@ def claim(
     facts = dict(known.get("machine", {}))
     facts.setdefault("memory", machine_memory() // workers)
     wanted = oracle.budget.latency_ms and not oracle.budget.macs_per_second
+    wanted = wanted and not oracle.budget.measure  # Another device may be faster.
     if wanted and not facts.get("macs_per_second"):
         facts["macs_per_second"] = _rate_apart() if apart else cost.matmul_rate()
     identity = _settle(folder, oracle, about, recipe, known, facts)

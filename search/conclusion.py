@@ -1,11 +1,12 @@
 """What a search says before it begins and when it has ended."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
-from search import progress
+from search import deployment, progress, promise
 from search.budget import UNITS, Budget, percent
-from search.history import HISTORY, Record, best
+from search.history import HISTORY, Record, best, last_line
 from search.oracle import EvolutionOracle
 from zoo.genotypes.base import Cost
 
@@ -54,6 +55,38 @@ def conclude(oracle: EvolutionOracle, folder: Path) -> Record:
     print(f"Look at it: python -m search.report {folder}")
     print(f"Train it: {train_command(folder)}", flush=True)
     return leaders[0]
+
+
+def measure_again(
+    oracle: EvolutionOracle, folder: Path, winner: Record, measure: Callable[[], float]
+) -> None:
+    """Tells by how much the best network keeps the latency that the budget promised.
+
+    It is measured once, and that kept in the folder. Nothing is told where there is no
+    limit, or trials were not measured, or by workers, whose devices a chief has not.
+
+    Args:
+        oracle: Of a search that has ended.
+        folder: Of the search.
+        winner: The best trial.
+        measure: Gives the network's milliseconds.
+    """
+    budget = oracle.budget
+    elsewhere = oracle.distributed and budget.form is None
+    measured = winner.details.get("latency_ms") is not None
+    if budget.latency_ms is None or elsewhere or not measured:
+        return
+    asked = (winner.trial, float(budget.latency_ms), deployment.device(budget))
+    kept = promise.read(folder)
+    if kept is None or (kept.trial, kept.promised_ms, kept.by) != asked:
+        try:
+            kept = promise.Promise(*asked, measure())
+        except Exception as error:  # What was found is worth more than this.
+            why = last_line(str(error))
+            print(f"Trial {winner.trial} could not be measured again: {why}", flush=True)
+            return
+        kept.write(folder)
+    print(f"Latency of trial {winner.trial}: {kept}", flush=True)
 
 
 def train_command(folder: Path) -> str:

@@ -25,11 +25,16 @@ class Abandoned(Exception):  # noqa: N818
     """The trial was given to another worker."""
 
 
+class MeasurementError(Exception):
+    """What measures networks on a device does not say what one takes."""
+
+
 def failure(error: Exception) -> dict[str, str]:
     """The reason of a failure, and its text: a traceback where something crashed."""
     short = {
         TrainingDiverged: "diverged",
         OverTime: "over time",
+        MeasurementError: "not measured",
         FailedTrialError: "infeasible",
     }
     for kind, reason in short.items():

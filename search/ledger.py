@@ -21,7 +21,8 @@ SEARCH = "nas/search"  # Tells searches apart, where one takes another's address
 REPLAYS = "nas/replays"
 DETAILS = "nas/aux"  # What the worker found, as JSON, beside the score.
 PREFIX = "nas/"
-CRASHES = ("crashed", "died")  # Reasons of failure that say that something is wrong.
+# Reasons of failure that say that something is wrong.
+CRASHES = ("crashed", "died", "not measured")
 
 
 @dataclass

@@ -13,6 +13,7 @@ if __name__ == "__main__":  # First, as the libraries below write on the screen.
         audit="check every decision that the search in --workdir wrote down",
     )
 
+import functools
 import inspect
 import os
 import random
@@ -21,9 +22,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
-from search import claim, journal, network, supervisor
+from search import claim, deployment, journal, network, supervisor
 from search.audit import audit as audit_journal
-from search.conclusion import announce, conclude
+from search.conclusion import announce, conclude, measure_again
 from search.history import Record, best
 from search.ledger import replay
 from search.oracle import EvolutionOracle
@@ -73,8 +74,9 @@ def search(
             has no `workers` and nothing to audit; called with `num_classes`.
         clips: A clip source.
         workdir: Gets `best.json` (the best network so far), `history.csv` (a line for
-            each trial), `journal.jsonl` (all that happened) and `search.json` (what was
-            searched, and what of this machine counts).
+            each trial), `journal.jsonl` (all that happened), `search.json` (what was
+            searched, and what of this machine counts) and, where the budget has a
+            latency, `promise.json` (that of the best network after the search).
         recipe: Of each network's training; the default suits some hundred clips.
         seed: Of the search, in place of the method's own.
         validation_limit: Most clips to score a network on; None is all.
@@ -170,6 +172,7 @@ class _Search:
             signals.interrupt_on_term()
         if RECORDED in os.environ:
             supervisor.end_with_parent()
+        deployment.check_ready(self.oracle.budget)
         self._settle(workers, role)
         if workers and not (role != "worker" and self._is_finished()):
             return _supervised(self.folder, workers, role, address)
@@ -183,7 +186,10 @@ class _Search:
         tuner.search(self.clips)
         if tuner.paused:
             _restart()
-        return conclude(self.oracle, self.folder)
+        winner = conclude(self.oracle, self.folder)
+        measure = functools.partial(tuner.latency_ms, winner.trial)
+        measure_again(self.oracle, self.folder, winner, measure)
+        return winner
 
     def _is_finished(self) -> bool:
         path = self.folder / journal.NAME

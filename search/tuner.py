@@ -15,7 +15,7 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.errors import FailedTrialError, FatalTypeError
 from keras_tuner.src.distribute.utils import has_chief_oracle, is_chief_oracle
 
-from search import conclusion, inheritance, journal, network, progress
+from search import conclusion, deployment, inheritance, journal, network, progress
 from search.failures import OverBudget
 from search.history import HistoryFiles
 from search.hparams import HParamsFiles
@@ -24,7 +24,7 @@ from search.oracle import EvolutionOracle
 from search.proxy import ProxyTraining
 from search.storage import Checkpoints
 from search.trial_loop import TrialLoop
-from zoo import cost, genotypes, registry
+from zoo import genotypes, registry
 from zoo.files import write_json
 from zoo.genotypes.base import check, check_whole
 
@@ -53,7 +53,8 @@ class ArchitectureTuner(TrialLoop):
         project_name: The project's folder.
         executions_per_trial: Trainings of a network, each with its own seed, whose
             results are averaged: for a fitness that is noisy.
-        latency_seconds: How long to measure a latency; None measures none.
+        latency_seconds: How long to measure a latency, where no command of the budget
+            does; None measures none.
         inherit: Whether a child begins with its parent's weights.
         trial_seconds: A training that takes longer has failed; None is no limit.
         stall_seconds: A worker in which nothing moves for so long ends itself, and its
@@ -87,9 +88,11 @@ class ArchitectureTuner(TrialLoop):
         self.inherit = inherit
         oracle.distributed = has_chief_oracle()
         needed = oracle.archive.objectives if oracle.archive else ()
-        if "latency_ms" in needed:
-            rule = "seconds, as latency_ms is an objective"
+        budget = oracle.budget
+        if "latency_ms" in needed or budget.runtime or budget.measure:
+            rule = "seconds, as latency_ms is an objective, or the budget says by what"
             check(latency_seconds is not None, "latency_seconds", rule, None)
+        deployment.check_ready(budget)
         if self._is_worker():
             options["overwrite"] = False  # The search is the chief's.
         elif options.get("overwrite"):
@@ -141,6 +144,12 @@ class ArchitectureTuner(TrialLoop):
             self.oracle.close()
         if self.oracle.failure:
             raise self.oracle.failure
+
+    def latency_ms(self, trial_id: str) -> float:
+        """Builds the network of a trial, and measures it where it is to run."""
+        hp = self.oracle.trials[trial_id].hyperparameters
+        budget, seconds = self._own.budget, self.latency_seconds
+        return deployment.latency_ms(self._try_build(hp), budget, seconds)
 
     def load_model(self, trial: Trial) -> keras.Model:
         with warnings.catch_warnings():
@@ -231,7 +240,8 @@ class ArchitectureTuner(TrialLoop):
         genotype = genotypes.from_json(hp.values[GENOTYPE])
         measured = self._own.evolution.cost(genotype)
         if self.latency_seconds is not None:
-            latency = cost.latency_ms(model, seconds=self.latency_seconds)
+            budget, seconds = self._own.budget, self.latency_seconds
+            latency = deployment.latency_ms(model, budget, seconds)
             measured = dataclasses.replace(measured, latency_ms=latency)
         self._details.update(dataclasses.asdict(measured))
         violations = self._own.budget.violations(measured)

@@ -46,26 +46,45 @@ def caller(
     Raises:
         ValueError: The runtime is unknown, not installed, or can not run the network.
     """
-    check(runtime in RUNTIMES, "runtime", f"one of {RUNTIMES}", runtime)
-    backend = keras.backend.backend()
+    check_usable(runtime, threads)
     if runtime in ("tensorflow", "jax"):
-        rule = f"that of Keras, {backend}; KERAS_BACKEND={runtime} makes it the other"
-        check(runtime == backend, "runtime", rule, runtime)
-        rule = f"None for {runtime}, whose threads are set when the process begins"
-        check(threads is None, "threads", rule, threads)
         return inference.compiled(fuse(model))
-    if threads is not None:
-        check_whole(threads, "threads")
     from zoo import conversion  # Not where nothing is exported.
-
-    for module in MODULES[runtime]:
-        need(module)
 
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "network")
         conversion.write(conversion.plain(fuse(model)), path, runtime)
         run = opened(path, runtime, threads)
     return functools.partial(_one_by_one, run)
+
+
+def check_usable(runtime: str, threads: int | None = None) -> None:
+    """Raises ValueError unless this process can run networks by a runtime.
+
+    Args:
+        runtime: One of `RUNTIMES`.
+        threads: Of LiteRT or ONNX Runtime; None is the runtime's own choice.
+    """
+    check_threads(runtime, threads)
+    backend = keras.backend.backend()
+    if runtime in ("tensorflow", "jax"):
+        rule = f"that of Keras, {backend}; KERAS_BACKEND={runtime} makes it the other"
+        check(runtime == backend, "runtime", rule, runtime)
+        return
+    from zoo import conversion  # Not where nothing is exported.
+
+    for module in MODULES[runtime]:
+        need(module)
+    conversion.check_backend()
+
+
+def check_threads(runtime: str, threads: int | None) -> None:
+    """Raises ValueError unless a runtime is one of `RUNTIMES` and has these threads."""
+    check(runtime in RUNTIMES, "runtime", f"one of {RUNTIMES}", runtime)
+    if threads is not None:
+        rule = f"None for {runtime}, whose threads are set when the process begins"
+        check(runtime not in ("tensorflow", "jax"), "threads", rule, threads)
+        check_whole(threads, "threads")
 
 
 def _one_by_one(run: Callable[[Arrays], Arrays], clips) -> np.ndarray:

@@ -1,9 +1,12 @@
+import shlex
+import sys
 import warnings
 
 import keras
 import pytest
 
-from zoo import cost, registry, training
+from search import deployment
+from zoo import conversion, cost, registry, training
 
 
 class Sketch(keras.Model):
@@ -36,6 +39,34 @@ def instant(monkeypatch):
     monkeypatch.setattr(training, "fit", fit)
     monkeypatch.setattr(training, "scorer", scorer)
     monkeypatch.setattr(keras.backend, "clear_session", lambda: None)
+
+
+@pytest.fixture
+def exported(monkeypatch):
+    """Exports nothing but a word; gives the path of each file, and its format."""
+    files = []
+
+    def write(program, path, form):
+        path.write_text("network")
+        files.append((path, form))
+
+    monkeypatch.setattr(deployment, "fuse", lambda model: model)
+    monkeypatch.setattr(conversion, "plain", lambda model: model)
+    monkeypatch.setattr(conversion, "check_backend", lambda: None)
+    monkeypatch.setattr(conversion, "write", write)
+    return files
+
+
+@pytest.fixture
+def program(tmp_path_factory):
+    """Writes a program in Python; gives the command that runs it."""
+
+    def write(text):
+        path = tmp_path_factory.mktemp("a command") / "measure.py"
+        path.write_text(f"import sys\n{text}")
+        return shlex.join([sys.executable, "-S", str(path)])
+
+    return write
 
 
 @pytest.fixture

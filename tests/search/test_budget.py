@@ -97,6 +97,53 @@ def test_zero_batch_size_and_zero_limits_do_not_pass_as_none():
         Budget(macs=0)
 
 
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"runtime": "torch"}, "`runtime` must be one of"),
+        ({"runtime": "jax", "threads": 4}, "`threads` must be None for jax"),
+        ({"runtime": "tensorflow", "threads": 4}, "`threads` must be None for tens"),
+        ({"runtime": "litert", "threads": 0}, "`threads` must be a whole number"),
+        ({"threads": 4}, "`threads` must be left out where no runtime"),
+        ({"measure": "adb"}, "`latency_ms` must be given with measure"),
+        ({"measure": " ", "latency_ms": 5}, "`measure` must be a command"),
+        ({"measure": "adb 'x", "latency_ms": 5}, "`measure` must be a command"),
+        ({"measure": 7, "latency_ms": 5}, "`measure` must be a command"),
+        (
+            {"measure": "adb", "latency_ms": 5, "runtime": "jax"},
+            "`runtime` must be one of .* where measure is given",
+        ),
+        (
+            {"measure": "adb", "latency_ms": 5, "threads": 2, "runtime": "onnx"},
+            "`threads` must be left to the command",
+        ),
+    ],
+)
+def test_a_device_that_can_not_be_is_refused(given, reason):
+    with pytest.raises(ValueError, match=reason) as error:
+        Budget(**given)
+    assert "\n" not in str(error.value)
+
+
+def test_a_device_is_part_of_a_budget_where_it_is_given():
+    told = "Budget(parameters=None, macs=None, memory=None, latency_ms=5, "
+    told += "batch_size=None, macs_per_second=None"
+    assert repr(Budget(latency_ms=5)) == f"{told})"  # As old searches have it.
+    device = Budget(latency_ms=5, runtime="litert", threads=4)
+    assert repr(device) == f"{told}, runtime='litert', threads=4)"
+
+
+def test_what_is_measured_is_a_file_of_the_runtimes():
+    runtimes = (None, "tensorflow", "jax", "litert", "onnx")
+    forms = [Budget(runtime=runtime).form for runtime in runtimes]
+    assert forms == [None, None, None, "litert", "onnx"]
+    line = "adb 'a b' --x"
+    devices = [Budget(latency_ms=5, measure=line, runtime=r) for r in (None, "onnx")]
+    assert [device.form for device in devices] == ["litert", "onnx"]
+    assert devices[0].command == ["adb", "a b", "--x"]
+    assert devices[0].violations(COST) == {}
+
+
 def test_long_drawing_tells_how_far_it_is(monkeypatch, capsys):
     clock = itertools.count()
     monkeypatch.setattr(budget, "SAMPLES", 30)

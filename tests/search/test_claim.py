@@ -58,7 +58,14 @@ def test_who_trains_nothing_measures_in_another_process(tmp_path, rates):
     assert rates == ["apart", "here"]
 
 
-@pytest.mark.parametrize("limits", [{}, {"latency_ms": 5, "macs_per_second": 1e9}])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {},
+        {"latency_ms": 5, "macs_per_second": 1e9},
+        {"latency_ms": 5, "measure": "adb"},
+    ],
+)
 def test_what_is_not_needed_is_not_measured(tmp_path, rates, limits):
     claim.claim(tmp_path, oracle(**limits), ABOUT, RECIPE)
     assert rates == []

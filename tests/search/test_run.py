@@ -220,6 +220,50 @@ def test_no_feasible_network_is_said(tmp_path, capsys):
         assert "history.csv" in out
 
 
+def test_a_command_that_fails_fails_the_trial_and_ends_the_search(
+    tmp_path, exported, program
+):
+    line = program("print('no phone'); sys.exit(2)")
+    budget = Budget(latency_ms=5, measure=line)
+    with pytest.raises(ValueError, match=r"2 trials in a row .* ended with 2, 'no pho"):
+        search(tmp_path, budget=budget, max_crashes=2)
+    rows = [*csv.DictReader((tmp_path / "history.csv").read_text().splitlines())]
+    told = f"`measure` must be a command that ends with 0. Got: {line}: "
+    assert [row["error"] for row in rows] == [f"{told}it ended with 2, 'no phone'"] * 2
+    assert {row["status"] for row in rows} == {"failed"}
+
+
+def test_what_a_command_says_is_the_latency(tmp_path, exported, program, capsys):
+    line = program("print('{\"latency_ms\": 4.5}')")
+    limits = {"budget": Budget(latency_ms=5, measure=line)}
+    told = f"promised 5.0 ms, measured 4.5 ms by {line} (-10 %)"
+    for _ in range(2):  # Also where the search is finished already.
+        winner = search(tmp_path, max_trials=1, **limits)
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert last == f"Latency of trial {winner.trial}: {told}"
+        assert len(exported) == 2
+    rows = [*csv.DictReader((tmp_path / "history.csv").read_text().splitlines())]
+    assert [row["latency_ms"] for row in rows] == ["4.5"]
+
+
+@pytest.mark.parametrize("limits", [{}, {"latency_ms": 5}])
+def test_a_promise_is_told_where_there_was_one(tmp_path, limits, capsys):
+    search(tmp_path, budget=Budget(**limits))
+    assert ("promised" in capsys.readouterr().out) is bool(limits)
+    search(tmp_path / "unmeasured", options={"latency_seconds": None})
+    assert "promised" not in capsys.readouterr().out
+
+
+def test_a_device_that_is_not_there_leaves_the_folder_free(tmp_path, exported):
+    budget = Budget(latency_ms=5, measure="/none/adb.sh")
+    with pytest.raises(ValueError, match="`measure` must be a command that is there"):
+        search(tmp_path / "new", budget=budget)
+    assert not (tmp_path / "new").exists()
+    other = Budget(latency_ms=5, measure="true")
+    with pytest.raises(ValueError, match="`latency_seconds` must be seconds"):
+        search(tmp_path, budget=other, options={"latency_seconds": None})
+
+
 def test_no_network_that_trains_is_said(tmp_path, monkeypatch):
     scores = {"loss": float("nan"), "top1": 0.5}
     monkeypatch.setattr(training, "scorer", lambda *args: lambda: scores)
