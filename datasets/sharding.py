@@ -121,9 +121,11 @@ def _plan(
             rule = f"`out` must be new, or hold {settings['name']} of the same settings"
             was = ", ".join(f"{key} {plan.get(key)}" for key in changed)
             raise ValueError(f"{rule}. Got: {out}, with {was}")
+        _announce(out, groups, form)
     else:
         others = sorted(path.name for path in out.iterdir() if path.name != LOCK)
         check(not others, "out", "new or empty", f"{out}, with {', '.join(others[:3])}")
+        _announce(out, groups, form)
         size = _mean_size(groups, form)
         plan = settings | {"videos_a_shard": max(1, settings["shard_bytes"] // size)}
         _write_text(note, json.dumps(plan, indent=1))
@@ -133,6 +135,12 @@ def _plan(
         for number, part in enumerate(parts):
             shards[f"{split}-{number:05}-of-{len(parts):05}.tfrecord"] = part
     return shards
+
+
+def _announce(out: Path, groups: dict[str, list[Record]], form: Form) -> None:
+    count = sum(map(len, groups.values()))
+    said = f"Writing {count} videos to {out}: {form.words}"
+    print(said, file=sys.stderr, flush=True)
 
 
 def _mean_size(groups: dict[str, list[Record]], form: Form) -> int:

@@ -65,6 +65,14 @@ class Form:
             return None
         return next(name for name in VIDEO_CODECS if name in av.codecs_available)
 
+    @property
+    def words(self) -> str:
+        """What is stored of videos."""
+        if self.still:
+            flow = "the optical flow from each frame to the next (TV-L1), as PNG"
+            return f"{flow if self.flow else 'their frames, as JPEG'} pictures"
+        return f"encoded by {self.codec}" if self.codec else "as they are"
+
     def shape(self, height: int, width: int) -> tuple[int, int]:
         """Height and width that a picture is stored in: even, and never enlarged."""
         scale = min(1, (self.short_side or np.inf) / min(height, width))

@@ -15,7 +15,7 @@ from search.conclusion import train_command
 from search.history import Record
 from search.proxy import ProxyTraining
 from search.pruning import prune
-from zoo import genotypes, inference, registry, training
+from zoo import genotypes, inference, registry, summary, training
 from zoo.files import write_text
 from zoo.genotypes.assemblenet import AssembleNetGenotype
 from zoo.genotypes.base import ClipSpec, check, check_whole
@@ -102,6 +102,8 @@ class OneShotConnections:
         )
         names = proxy.score_names(clips.task)
         claim.claim_alone(Path(workdir), self._identity(about, clips, proxy))
+        if self.verbose:
+            self._announce(about, clips, Path(workdir), proxy)
         network, result = self._trained(about, clips, Path(workdir), proxy)
         pruned = self._pruned(genotype, registry.feedback(genotype, network))
         write_text(Path(workdir) / "best.json", pruned.to_json() + "\n")
@@ -144,6 +146,13 @@ class OneShotConnections:
             verbose=self.verbose,
         )
         return network, result
+
+    def _announce(self, about, clips, folder: Path, proxy: ProxyTraining) -> None:
+        if (folder / "best.json").exists():  # It was trained to the end.
+            print(f"The graph in {folder} is trained; it is pruned again.", flush=True)
+            return
+        title = f"Searching among {len(list(about.genotype.edges))} edges of one graph"
+        summary.announce(title, about, clips, proxy.recipe)
 
     def _conclude(self, genotype, pruned, cost, folder: Path) -> None:
         counts = [len(list(graph.edges)) for graph in (pruned, genotype)]

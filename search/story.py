@@ -125,7 +125,7 @@ def read(workdir: str | Path) -> Story:
         and (folder / HISTORY).exists()
     ):
         return _of_epochs(folder)
-    rule = f"a search's folder, with {path.name}"
+    rule = f"the folder of an evolution, with {path.name}, or of a search by gradients"
     check(path.is_file(), "workdir", rule, str(workdir))
     told = _Told()
     for event in journal.read(path):

@@ -113,6 +113,7 @@ def test_writes_a_data_set_by_name_into_shards(hmdb51, tmp_path, capsys):
     said = capsys.readouterr()
     assert f"{out}: 13 videos in 2 shards\n" in said.out
     assert "clips: train 9, validation 4, test 4; 0 broken videos" in said.out
+    assert said.err.startswith(f"Writing 13 videos to {out}: as they are\n")
     assert "13 of 13 videos, " in said.err
     assert " a second" in said.err
     shards = datasets.load("shards", data_dir=out)
@@ -135,7 +136,10 @@ def test_writes_folders_and_tables_into_shards(tmp_path, capsys):
         )
         shards = datasets.load("shards", data_dir=out)
         assert {item.path for item in shards.items("train")} == {"a/0.mp4", "b/0.mp4"}
-        assert "2 videos in 1 shard, encoded by mjpeg\n" in capsys.readouterr().out
+        said = capsys.readouterr()
+        assert "2 videos in 1 shard, encoded by mjpeg\n" in said.out
+        begun = f"Writing 2 videos to {out}: their frames, as JPEG pictures\n"
+        assert said.err.startswith(begun)
         form = json.loads((out / "meta.json").read_text())["form"]
         expected = {"frames": True, "short_side": 16, "gop": None, "fps": 5.0}
         assert form == expected | {"flow": False}

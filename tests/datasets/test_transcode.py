@@ -46,6 +46,12 @@ def test_pictures_are_never_enlarged_and_stay_even():
     assert Form().shape(243, 321) == (244, 320)
 
 
+def test_a_form_says_what_it_is():
+    assert Form(gop=8).words == f"encoded by {Form(gop=8).codec}"
+    flow = "the optical flow from each frame to the next (TV-L1), as PNG pictures"
+    assert Form(flow=True).words == flow
+
+
 def test_keeps_some_frames_of_a_fast_video(tmp_path):
     path = write_video(tmp_path / "a.mp4", frames=20, rate=20)
     with Video("a", content=video_bytes(path, Form(fps=8))) as video:

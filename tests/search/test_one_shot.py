@@ -69,6 +69,11 @@ def test_it_trains_once_and_prunes_by_what_was_learnt(tmp_path, instant, capsys)
     assert record.fitness == 0.5
     assert record.details["parameters"] == pruned.cost(3, CLIP.shape).parameters
     out = capsys.readouterr().out
+    first, second, *_ = out.splitlines()
+    edges = len(list(whole.edges))
+    assert first.startswith(f"Searching among {edges} edges of one graph: ")
+    assert first.endswith(" a clip of 2 frames at 4 fps, 16 x 16")
+    assert second == "12 training clips of 3 classes, 3 steps of 2: 0.5 epochs"
     counts = [len(list(graph.edges)) for graph in (pruned, whole)]
     assert f"Kept {counts[0]} of {counts[1]} edges" in out
     assert f"python -m zoo.train --model={tmp_path / 'best.json'}" in out
@@ -80,9 +85,12 @@ def test_its_fitness_is_of_the_scores_that_are_asked_for(tmp_path, instant):
         search(tmp_path / "other", scores=("map",))
 
 
-def test_another_share_prunes_the_same_training_again(tmp_path, instant):
+def test_another_share_prunes_the_same_training_again(tmp_path, instant, capsys):
     search(tmp_path)
+    assert "is trained" not in capsys.readouterr().out
     half = search(tmp_path, keep=0.5)
+    told = capsys.readouterr().out
+    assert told.startswith(f"The graph in {tmp_path} is trained; it is pruned again.\n")
     few = search(tmp_path, keep=0.1)
     counts = [len(list(genotypes.from_json(r.genotype).edges)) for r in (half, few)]
     assert counts[0] > counts[1]
