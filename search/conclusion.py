@@ -82,8 +82,8 @@ def measure_again(
         try:
             kept = promise.Promise(*asked, measure())
         except Exception as error:  # What was found is worth more than this.
-            why = last_line(str(error))
-            print(f"Trial {winner.trial} could not be measured again: {why}", flush=True)
+            told = f"Trial {winner.trial} could not be measured again"
+            print(f"{told}: {last_line(str(error))}", flush=True)
             return
         kept.write(folder)
     print(f"Latency of trial {winner.trial}: {kept}", flush=True)

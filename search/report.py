@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from search import figures, operators, story
+from search import facts, figures, operators, story
 from search.history import Record
 from search.progress import short
 from search.story import Story, number
@@ -19,12 +19,10 @@ from zoo import drawing, genotypes
 from zoo.command import command
 from zoo.files import write_text
 from zoo.genotypes.base import ClipSpec, Genotype
-from zoo.monitor import clock
 from zoo.sketch import SKETCHES
 
 NAME = "report.html"
 TEMPLATE = Path(__file__).with_name("report_page.html")
-STATUSES = ("completed", "stopped", "over budget", "failed")
 COSTS = ("latency_ms", "parameters", "macs", "seconds")
 EPOCHS = """<p class="note">Each trial is the network that is derived after an epoch,
 with the supernet's fitness. Skip, zero and pools have no weights.</p>"""
@@ -81,41 +79,16 @@ def _sections(told: Story) -> Iterable[str]:
 
 def _head(told: Story) -> str:
     name, state = html.escape(told.workdir.resolve().name), told.state
-    facts = "".join(
+    shown = "".join(
         f"<div><dt>{term}</dt><dd>{value}<small>{html.escape(more)}</small></dd></div>"
-        for term, value, more in _facts(told)
+        for term, value, more in facts.facts(told)
     )
     why = told.stopped if state == "stopped" else None
     note = f'<p class="note">{html.escape(str(why))}</p>' if why else ""
     return (
         f'<h1>{name} <span class="state {state}">{state}</span></h1>{note}'
-        f'<dl class="facts">{facts}</dl>'
+        f'<dl class="facts">{shown}</dl>'
     )
-
-
-def _facts(told: Story) -> Iterable[tuple[str, str, str]]:
-    """Term, value and remark of each fact at the top."""
-    winner, ended = told.winner, len(told.records)
-    if winner:
-        term = "fitness of best.json" if told.epochs else "best fitness"
-        yield term, f"{winner.fitness:.4f}", f"trial {winner.trial}"
-        latency, size = (_plain(winner.details.get(name)) for name in COSTS[:2])
-        yield "its parameters", size or "unknown", f"{latency or 'unknown'} ms"
-    total = "" if told.total is None else f"of {told.total:,}"
-    yield "trials", f"{ended:,}", total
-    counts = Counter(record.status for record in told.records)
-    for status in [*STATUSES, *sorted(counts.keys() - set(STATUSES))]:
-        if counts[status]:
-            share = f"{counts[status] / ended:.1%}"
-            yield html.escape(status), f"{counts[status]:,}", share
-    spent = sum(number(r.details.get("seconds")) or 0 for r in told.records)
-    yield "wall time", clock(told.seconds), f"{clock(spent)} in trials"
-    if told.seconds and ended:
-        hourly = f"{3600 * ended / told.seconds:,.3g}"
-        yield "trials an hour", hourly, f"{told.seconds / ended:,.3g} s each"
-    yield "workers", str(len(told.workers)), f"{len(told.running)} trials running"
-    if told.left is not None:
-        yield "time left", clock(told.left), "by the last trials"
 
 
 def _pair(parts: Iterable[str]) -> str:

@@ -18,8 +18,9 @@ import cells
 import pytest
 from synthetic_search import SyntheticSearch, write_journal, write_search
 
-from search import figures, journal, operators, story
+from search import facts, figures, journal, operators, story
 from search.history import HistoryFiles, Record
+from search.promise import Promise
 from search.report import main, page, report
 from zoo import genotypes, monitor
 from zoo.command import mistake
@@ -241,6 +242,19 @@ def test_the_report_shows_family_drawings_plots_and_command(small):
     assert own.count("Plotly.newPlot") == 4
     assert "<pre>python -m search.run --gin_file=runs/synthetic/config.gin" in own
     assert "tournament.TournamentOracle.population_size = 40" in own
+
+
+def test_it_tells_how_the_winner_keeps_the_promised_latency(small, tmp_path):
+    told = dataclasses.replace(small[1], workdir=tmp_path)
+    plain = list(facts.facts(told))
+    kept = Promise(told.winner.trial, 10.0, "adb <x>, 4 threads", 9.6)
+    kept.write(tmp_path)
+    assert (
+        "<dt>measured at the end</dt><dd>9.6 ms<small>promised 10.0 ms (-4 %), by adb "
+        "&lt;x&gt;, 4 threads</small>"
+    ) in own_text(page(told))
+    dataclasses.replace(kept, trial="another").write(tmp_path)
+    assert list(facts.facts(told)) == plain
 
 
 def test_networks_are_drawn_with_the_clips_of_the_search(small, by_gradients):
