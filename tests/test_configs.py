@@ -5,7 +5,7 @@ import pathlib
 import gin
 import pytest
 
-from zoo import flags, launch
+from zoo import flags, gin_files, launch
 from zoo.genotypes import FOUND
 
 FOLDER = pathlib.Path(__file__).parents[1] / "gin"
@@ -22,7 +22,7 @@ JOB = "zoo.train.train"
 @pytest.mark.parametrize("path", CONFIGS)
 def test_config_parses_and_its_bindings_resolve(path):
     gin.clear_config()
-    gin.parse_config_file(str(launch.find_config(path)))
+    gin.parse_config_file(str(gin_files.find(path)))
     gin.finalize()
     text = gin.config_str()
     gin.clear_config()
@@ -48,7 +48,7 @@ def test_config_says_where_it_is_from_and_how_to_run_it(path):
 @pytest.mark.parametrize("path", [path for path in CONFIGS if path.startswith("train")])
 def test_a_published_models_config_trains_it(path):
     gin.clear_config()
-    gin.parse_config_file(str(launch.find_config(path)))
+    gin.parse_config_file(str(gin_files.find(path)))
     stem = pathlib.Path(path).stem
     try:
         model = gin.query_parameter("zoo.train.train.model")

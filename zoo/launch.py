@@ -4,7 +4,6 @@ The only file that knows gin; a job is a function with arguments.
 """
 
 import contextlib
-import difflib
 import importlib.util  # gin needs it and does not import it.
 import logging
 import os
@@ -15,7 +14,7 @@ from collections.abc import Callable, Iterator
 import gin
 from absl.flags import FlagValues
 
-from zoo import record
+from zoo import gin_files, record, smoke
 from zoo.command import command, function
 from zoo.files import write_text
 from zoo.flags import check_values, clip_source, given, parse_flags
@@ -27,10 +26,7 @@ PACKAGES = ("zoo", "search", "search.spaces", "datasets")
 RESUMES = "the same command goes on"
 # What a job may be given in place of an argument, which then is None.
 INSTEAD = {"model": "search"}
-ROOT = pathlib.Path(__file__).parent.parent
-# The wheel has the configs in the package, a checkout beside it.
-CONFIG_FOLDERS = (ROOT / "zoo" / "configs", ROOT / "gin")
-for folder in CONFIG_FOLDERS:
+for folder in gin_files.FOLDERS:
     gin.add_config_file_search_path(str(folder))
 
 
@@ -91,13 +87,15 @@ def configure(job: str, values: FlagValues, options: list[str]) -> Callable:
     module = job.rpartition(".")[0]
     with _quiet_gin():
         for path in values.gin_file:
-            gin.parse_config_file(str(find_config(path)))
+            gin.parse_config_file(str(gin_files.find(path)))
         if values.smoke:
-            gin.parse_config_file(str(_smoke_config(module)))
+            gin.parse_config_file(str(gin_files.smoke(module)))
         for name in dict.fromkeys(["workdir", "model", "seed", *options]):
             if given(values, name) is not None:
                 line = f"{job}.{name} = {given(values, name)!r}"
                 gin.parse_config([REGISTER, f"import {module}", line])
+        if values.smoke:
+            _shrink_clips(job)
         if given(values, "steps") is not None:
             _bind_steps(values.steps)
         data = given(values, "data")
@@ -144,30 +142,11 @@ def bind(binding: str) -> None:
     gin.parse_config([REGISTER, *imports, binding])
 
 
-def find_config(path: str) -> pathlib.Path:
-    """The gin file at a path, or of that name among the project's configs."""
-    found = _config(path)
-    if found:
-        return found
-    known = sorted(
-        str(file.relative_to(folder))
-        for folder in CONFIG_FOLDERS
-        for file in folder.glob("**/*.gin")
-    )
-    near = difflib.get_close_matches(path, known, cutoff=0.4) or known
-    rule = f"a gin file, such as {', '.join(near)}"
-    raise ValueError(f"`gin_file` must be {rule}. Got: {path!r}")
-
-
-def _config(path: str) -> pathlib.Path | None:
-    files = [folder / path for folder in (pathlib.Path(), *CONFIG_FOLDERS)]
-    return next((file.absolute() for file in files if file.is_file()), None)
-
-
 def _check_early(job: str, values: FlagValues) -> None:
     """Tells mistakes that can be told before the job is imported."""
-    text = "\n".join([_text(find_config(path)) for path in values.gin_file])
-    text = "\n".join([text, *values.gin_bindings])
+    files = [gin_files.find(path) for path in values.gin_file]
+    texts = [gin_files.with_included(file) for file in files]
+    text = "\n".join([*texts, *values.gin_bindings])
     check_values(values)
     for name in _required(job):
         told = any(
@@ -211,14 +190,6 @@ def _refuse_without(job: str, name: str) -> None:
     raise ValueError(f"`{name}` must be given: {way}. Got: nothing")
 
 
-def _text(file: pathlib.Path) -> str:
-    """A config with those that it includes, as far as they are found."""
-    text = file.read_text(encoding="utf-8")
-    names = re.findall(r"^include ['\"](.*)['\"]", text, re.MULTILINE)
-    found = [_config(name) for name in names]
-    return "\n".join([text, *(_text(path) for path in found if path)])
-
-
 def _bound(name: str) -> object:
     """What gin binds to an argument; None where it does not."""
     try:
@@ -235,6 +206,18 @@ def _bind_steps(steps: int) -> None:
     bind(f"training.Recipe.steps = {steps}")
     if warmup is not None:
         bind(f"training.Recipe.warmup_steps = {warmup * steps // old}")
+
+
+def _shrink_clips(job: str) -> None:
+    """Has a network that is to be trained read small clips."""
+    model = _bound(f"{job}.model")
+    if model is None or "clip_spec" not in signature(job).parameters:
+        return
+    lines = smoke.clip_bindings(model)
+    for line in lines:
+        bind(line)
+    if lines:
+        _refer(job, "clip_spec", "genotypes.ClipSpec")
 
 
 def _bind_clips(job: str, data: str) -> None:
@@ -274,7 +257,7 @@ def _import_of(name: str) -> list[str]:
     """The import that a dotted name needs, such as "training.Recipe.steps"."""
     parts = name.split(".")[:-1]
     for package in PACKAGES if parts else ():
-        place = ROOT.joinpath(*package.split("."), parts[0])
+        place = gin_files.ROOT.joinpath(*package.split("."), parts[0])
         if place.with_suffix(".py").exists() or (place / "__init__.py").exists():
             return [f"from {package} import {parts[0]}"]
     module = ""
@@ -288,11 +271,3 @@ def _import_of(name: str) -> list[str]:
             break
         module = longer
     return [f"import {module}"] if module else []
-
-
-def _smoke_config(module: str) -> pathlib.Path:
-    package = module.partition(".")[0]
-    for folder in CONFIG_FOLDERS:
-        if (folder / package / "smoke.gin").exists():
-            return folder / package / "smoke.gin"
-    return find_config("smoke.gin")

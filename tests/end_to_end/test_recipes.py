@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from clip_sources import ArrayClips, tiny_genotype
 
-from zoo import flags, launch, monitor
+from zoo import flags, gin_files, launch, monitor
 from zoo.genotypes import FOUND
 
 FOLDER = pathlib.Path(__file__).parents[2] / "gin"
 JOB = "zoo.train.train"
-SMALL = {"frames": 8, "rate": 12.5, "height": 64, "width": 64}
 
 
 class Clips(ArrayClips):
@@ -29,7 +28,7 @@ class Clips(ArrayClips):
 
 def model_of(path):
     """What a config trains, or what its head says that it may train."""
-    text = launch._text(path)
+    text = gin_files.with_included(path)
     found = re.search(r"train\.model = '(\w+)'", text)
     found = found or re.search(r"--model=(\w+) ", text)
     return found and found[1]
@@ -41,15 +40,11 @@ def cases():
             yield pytest.param(path, id=path.stem)
 
 
-def train(path, model, workdir, spec):
+def train(path, model, workdir):
     """Two steps, also on the clips of a data set that is not there."""
     argv = [f"--gin_file=train/{path.name}", f"--model={model}", "--smoke"]
-    lines = [f"genotypes.ClipSpec.{key}={value}" for key, value in spec.items()]
-    if spec:
-        lines.append("train.train.clip_spec=@genotypes.ClipSpec()")
     argv += [f"--workdir={workdir}", "--data=moving_shapes"]
-    argv += [f"--gin_bindings={line}" for line in lines]
-    text = launch._text(path)
+    text = gin_files.with_included(path)
     multi = "data/charades" in text or "data/mlb_youtube" in text
     body = launch.configure(JOB, flags.parse_flags(JOB, argv, {}, ""), [])
     result = body(clips=Clips("multi" if multi else "single"))
@@ -62,10 +57,7 @@ def train(path, model, workdir, spec):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", list(cases()))
 def test_two_steps_of_a_config(path, tmp_path):
-    model = model_of(path)
-    # Clips of several streams are as large as they are.
-    several = len(getattr(FOUND[model], "streams", ())) > 1
-    train(path, model, tmp_path / "run", {} if several else SMALL)
+    train(path, model_of(path), tmp_path / "run")
 
 
 @pytest.mark.model
@@ -73,4 +65,4 @@ def test_two_steps_of_a_config(path, tmp_path):
 def test_two_steps_of_a_small_network(name, tmp_path):
     genotype = tmp_path / "best.json"
     genotype.write_text(tiny_genotype().to_json())
-    train(FOLDER / f"train/{name}.gin", genotype, tmp_path / "run", {})
+    train(FOLDER / f"train/{name}.gin", genotype, tmp_path / "run")

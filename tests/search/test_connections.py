@@ -23,7 +23,7 @@ from search.selection import (
 )
 from search.spaces.assemblenet import AssembleNetSpace
 from search.tuner import ArchitectureTuner
-from zoo import genotypes, launch, training
+from zoo import genotypes, gin_files, launch, training
 from zoo.genotypes import ClipSpec
 from zoo.layers.fusion import GatedSum
 
@@ -138,14 +138,14 @@ BASELINES = {
 def config():
     """Parses the config of the paper's search; forgets it after the test."""
     gin.clear_config()
-    gin.parse_config_file(str(launch.find_config(CONFIG)))
+    gin.parse_config_file(str(gin_files.find(CONFIG)))
     yield
     gin.clear_config()
 
 
 @pytest.mark.parametrize("binding", BASELINES)
 def test_the_papers_baselines_are_bindings(config, binding):
-    assert f'"{binding}"' in launch.find_config(CONFIG).read_text()
+    assert f'"{binding}"' in gin_files.find(CONFIG).read_text()
     launch.bind(binding)
     method = gin.query_parameter("search.run.search.method")
     oracle = method.scoped_configurable_fn(num_classes=339)
