@@ -139,14 +139,14 @@ def amount(name: str, value: float) -> str:
     """A cost with its unit, such as "20 ms" or "62.8 GB of memory"."""
     number = short(value)
     if name == "memory":
-        digits = number.rstrip("GMk")
+        digits = number.rstrip("TGMk")
         return f"{digits} {number[len(digits) :]}B of memory"
     return f"{number} {WORDS[name]}"
 
 
 def short(number: float) -> str:
     """A number in three digits, such as 41.2k."""
-    for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+    for scale, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= 0.9995 * scale:  # Three digits would be "1e+03" of the smaller.
             return f"{number / scale:.3g}{letter}"
     return f"{number:.3g}"

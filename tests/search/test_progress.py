@@ -70,6 +70,7 @@ def test_a_small_excess_is_not_nothing(excess, shown):
     ("name", "value", "shown"),
     [
         ("memory", 62.84e9, "62.8 GB of memory"),
+        ("memory", 1e12, "1 TB of memory"),
         ("memory", 900, "900 B of memory"),
         ("latency_ms", 37, "37 ms"),
         ("parameters", 30e6, "30M parameters"),

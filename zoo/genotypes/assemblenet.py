@@ -71,10 +71,10 @@ class Node:
             check(plain, "dilation", f"1 for {self.kind}", self.dilation)
         distinct = len(set(self.inputs)) == len(self.inputs)
         check(distinct, "inputs", "distinct", self.inputs)
-        # The sum of one input has no weight.
         gates = len(self.inputs) if len(self.inputs) > 1 else 0
         fits = not self.weights or len(self.weights) == gates
-        check(fits, "weights", f"none, or {gates}: one an input", self.weights)
+        why = "one an input" if gates else "only sums of several inputs have them"
+        check(fits, "weights", f"none, or {gates}: {why}", self.weights)
         inside = all(0 < weight < 1 for weight in self.weights)
         check(inside, "weights", "between 0 and 1", self.weights)
 

@@ -342,7 +342,10 @@ def test_the_json_is_readable():
         (lambda: Node("rgb", 4, stride=2), "`stride` must be 1 for a source"),
         (lambda: Node("rgb", 4, 1), "`level` must be 0 for a source"),
         (lambda: Node("rgb", 4, inputs=(0,)), "`inputs` must be none for a source"),
-        (lambda: Node("rgb", 4, weights=(0.5,)), "`weights` must be none, or 0"),
+        (
+            lambda: Node("rgb", 4, weights=(0.5,)),
+            "`weights` must be none, or 0: only sums of several inputs have them",
+        ),
         (lambda: Node("block", 4, 0, inputs=(0,)), "`level` must be 1 to 4"),
         (lambda: Node("block", 4, 5, inputs=(0,)), "`level` must be 1 to 4"),
         (lambda: Node("block", 4, 1), "`inputs` must be at least one"),
