@@ -3,13 +3,15 @@
 TensorFlow does it, so Keras' backend must be TensorFlow.
 """
 
+import contextlib
+import importlib
 import logging
 import os
 import pathlib
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import keras
@@ -20,6 +22,7 @@ from zoo.runtimes import CLIP, LOGITS, Arrays, need
 
 QUANTIZATIONS = ("none", "dynamic", "float16", "int8")
 OPSET = 17  # Of ONNX.
+CATCH = "TF2ONNX_CATCH_ERRORS"  # Whether an optimization that fails is passed over.
 SHOWN = 5  # Layers in an error.
 
 
@@ -162,8 +165,39 @@ def _write_onnx(program: Program, path: str | os.PathLike) -> None:
     positional = tensorflow.function(
         lambda *x: program.call(**dict(zip(specs, x, strict=True)))
     )
+    given = positional, [*specs.values()]
     try:
-        proto, _ = convert.from_function(positional, [*specs.values()], opset=OPSET)
+        try:
+            with _without_copies():
+                proto, _ = convert.from_function(*given, opset=OPSET)
+        except Exception:  # Of an optimization, which is passed over below.
+            proto, _ = convert.from_function(*given, opset=OPSET)
     except Exception as error:
         _refuse(program, "ONNX", str(error))
     pathlib.Path(path).write_bytes(proto.SerializeToString())
+
+
+@contextlib.contextmanager
+def _without_copies() -> Iterator[None]:
+    """Keeps tf2onnx from copying all weights in each of its optimizations.
+
+    It copies the graph to come back to where one fails, and the weights of each node,
+    which Protocol Buffers keep to the end: 60 times the size of a network. Only
+    nodes that are no weights need to be renewed.
+    """
+    nodes = importlib.import_module("tf2onnx.graph").Node
+    renew, known = nodes.update_proto, os.environ.get(CATCH)
+
+    def update_proto(node, *arguments, **options) -> None:
+        if not node.is_const():
+            renew(node, *arguments, **options)
+
+    nodes.update_proto = update_proto
+    os.environ[CATCH] = "FALSE"
+    try:
+        yield
+    finally:
+        nodes.update_proto = renew
+        os.environ.pop(CATCH)
+        if known is not None:
+            os.environ[CATCH] = known

@@ -1,3 +1,6 @@
+import importlib
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -30,6 +33,18 @@ def test_a_network_of_several_inputs_gets_them_by_name():
         parts = {"objects": np.ones((1, 2), "float32"), "clip": np.zeros((1, 2))}
         found = program.call(**parts)[runtimes.LOGITS]
         np.testing.assert_array_equal(found, [[-1, -1]])
+
+
+@pytest.mark.tensorflow
+def test_tf2onnx_is_afterwards_as_it_was(monkeypatch):
+    nodes = importlib.import_module("tf2onnx.graph").Node
+    monkeypatch.setenv(conversion.CATCH, "TRUE")
+    renew = nodes.update_proto
+    with conversion._without_copies():
+        assert nodes.update_proto is not renew
+        assert os.environ[conversion.CATCH] == "FALSE"
+    assert nodes.update_proto is renew
+    assert os.environ[conversion.CATCH] == "TRUE"
 
 
 @pytest.mark.model
