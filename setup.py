@@ -39,6 +39,7 @@ setup(
     extras_require={
         "dev": [
             *(
+                "hypothesis>=6",
                 "pytest>=8",
                 "pytest-xdist>=3.8",
                 "ruff>=0.12",

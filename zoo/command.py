@@ -51,7 +51,7 @@ def mistake(error: Exception) -> str | None:
     text, _, places = str(error).partition("\n  In ")
     if isinstance(error, SyntaxError):
         file = error.filename and f"{error.filename}, line {error.lineno}"
-        return f"{file or '--gin_bindings'}: {error.msg}"
+        return f"{file or '--gin_bindings'}: {_line(error.msg)}"
     place = re.match(r'file "(.*)", (line \d+)\n\s*(.*)', places)
     if place:
         return f"{_line(text)} In {place[1]}, {place[2]}: {place[3]}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self, TypeVar
 
 Part = TypeVar("Part")
+LONGEST = 300  # Characters of a value that an error shows.
 SCALARS = frozenset({bool, int, float, str, type(None)})
 
 
@@ -120,7 +121,9 @@ class Genotype(abc.ABC):
 def check(valid: bool, name: str, rule: str, value: object) -> None:
     """Raises ValueError, in the project's one form, unless `valid`."""
     if not valid:
-        raise ValueError(f"`{name}` must be {rule}. Got: {value!r}")
+        given = repr(value)
+        given = given if len(given) <= LONGEST else f"{given[:LONGEST]} ..."
+        raise ValueError(f"`{name}` must be {rule}. Got: {given}")
 
 
 def check_whole(value: object, name: str, least: int = 1) -> None:
