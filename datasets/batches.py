@@ -85,9 +85,11 @@ class Batches:
             label = self._label(tf.gather(labels, index), mirrored)
             if self._training and source.soft_labels:
                 clip, label = self._mix(number, clip, label)
-            pictures = tf.cast(clip[..., :3], tf.float32)
-            flow = self._shape[-1] == CHANNELS
-            pictures = (pictures - STILL) / LEVELS if flow else pictures / 255.0
+            if self._shape[-1] == CHANNELS:
+                pictures = (tf.cast(clip, tf.float32) - STILL) / LEVELS
+            else:  # In one step, which is the quickest.
+                levels = tf.bitcast(clip[..., :3], tf.quint8)
+                pictures = tf.quantization.dequantize(levels, 0.0, 1.0, "MIN_COMBINED")
             if self._shape[-1] > 3:
                 pictures = {"clip": pictures, "objects": clip[..., 3]}
             batch = pictures, label

@@ -8,7 +8,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from datasets.decode import Video
-from datasets.pictures import Fit, upright
+from datasets.pictures import Fit, Keep, upright, whole
 
 # A video that would take more of the cache than this share is not small.
 LARGEST_SHARE = 1 / 16
@@ -37,10 +37,13 @@ class HeldVideo:
         planes = [plane for picture in self._pictures for plane in picture.planes]
         self.size = sum(plane.buffer_size for plane in planes)
 
-    def frames(self, wanted: Sequence[int], fit: Fit | None = None) -> list[np.ndarray]:
+    def frames(
+        self, wanted: Sequence[int], fit: Fit | None = None, keep: Keep = whole
+    ) -> list[np.ndarray]:
         """Gives frames as `decode.Video.frames` does."""
         scaler = VideoReformatter()
-        images = {n: upright(self._pictures[n], fit, scaler) for n in set(wanted)}
+        how = fit, scaler, keep
+        images = {n: upright(self._pictures[n], *how) for n in sorted({*wanted})}
         return [images[n] for n in wanted]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 
-from datasets.pictures import Fit, upright
+from datasets.pictures import Fit, Keep, upright, whole
 
 EXTENSIONS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
 # Of the frames asked for, the share below which a video counts as broken.
@@ -101,7 +101,9 @@ class Video:
         """Frames that the header promises; 0 where it is silent."""
         return self._stream.frames
 
-    def frames(self, wanted: Sequence[int], fit: Fit | None = None) -> list[np.ndarray]:
+    def frames(
+        self, wanted: Sequence[int], fit: Fit | None = None, keep: Keep = whole
+    ) -> list[np.ndarray]:
         """Decodes frames, upright, in RGB.
 
         A frame that does not decode is replaced by the one before it.
@@ -110,9 +112,10 @@ class Video:
             wanted: Numbers of frames in `times`, in any order, also repeated.
             fit: Gives the (height, width) to scale to from those of the upright video;
                 it is not scaled without.
+            keep: Gives what is kept of a picture.
 
         Returns:
-            For each wanted number a uint8 array (height, width, 3).
+            For each wanted number what is kept: a uint8 array (height, width, 3).
 
         Raises:
             BrokenVideoError: Fewer than half of the frames decode.
@@ -125,9 +128,9 @@ class Video:
         for stamp, frame in self._decode(list(waiting)):
             while waiting and waiting[0] < stamp:
                 lost = frame if previous is None else previous
-                images[waiting.popleft()] = upright(lost, fit, scaler)
+                images[waiting.popleft()] = upright(lost, fit, scaler, keep)
             if waiting and waiting[0] == stamp:
-                images[waiting.popleft()] = upright(frame, fit, scaler)
+                images[waiting.popleft()] = upright(frame, fit, scaler, keep)
                 found += 1
             previous = frame
             if not waiting:
@@ -136,7 +139,7 @@ class Video:
             why = f"{found} of {len(set(stamps))} wanted frames decode"
             raise BrokenVideoError(self.path, why)
         for stamp in waiting:
-            images[stamp] = upright(previous, fit, scaler)
+            images[stamp] = upright(previous, fit, scaler, keep)
         return [images[stamp] for stamp in stamps]
 
     def all_frames(self) -> Iterator[av.VideoFrame]:

@@ -17,7 +17,7 @@ from av.video.reformatter import VideoReformatter
 from datasets.decode import BrokenVideoError, Video
 from datasets.jpegs import StoredFrames
 from datasets.order import ClipSpec, check
-from datasets.pictures import Fit
+from datasets.pictures import Fit, Keep, whole
 from datasets.transcode import TICKS, Form, pictures
 
 CHANNELS = 2
@@ -162,20 +162,24 @@ class StoredFlow(StoredFrames):
         frame = self._picture(0)
         return frame.height // 2, frame.width
 
-    def frames(self, wanted: Sequence[int], fit: Fit | None = None) -> list[np.ndarray]:
+    def frames(
+        self, wanted: Sequence[int], fit: Fit | None = None, keep: Keep = whole
+    ) -> list[np.ndarray]:
         """Gives the flow of frames, scaled as `decode.Video.frames` scales pictures.
 
         Args:
             wanted: Numbers of frames in `times`, in any order, also repeated.
             fit: As there.
+            keep: As there.
 
         Returns:
-            For each wanted number the levels, uint8 (height, width, 2).
+            For each wanted number what is kept: the levels, uint8 (height, width, 2).
         """
         scaler = VideoReformatter()
         numbers = np.asarray(wanted).tolist()
-        images = {n: self._flow(n, fit, scaler) for n in sorted({*numbers})}
-        return [images[n] for n in numbers]
+        flows = {n: self._flow(n, fit, scaler) for n in sorted({*numbers})}
+        kept = {n: keep(np.moveaxis(flow, -1, 0)) for n, flow in flows.items()}
+        return [kept[n] for n in numbers]
 
     def _picture(self, number: int) -> av.VideoFrame:
         # FFmpeg's decoder of PNG adds to the picture before.

@@ -10,7 +10,7 @@ from av.video.reformatter import VideoReformatter
 
 from datasets import tfrecord
 from datasets.decode import BrokenVideoError
-from datasets.pictures import Fit, upright
+from datasets.pictures import Fit, Keep, upright, whole
 
 
 class ShardFile:
@@ -152,11 +152,13 @@ class StoredFrames:
         """Closes the file."""
         self._file.close()
 
-    def frames(self, wanted: Sequence[int], fit: Fit | None = None) -> list[np.ndarray]:
+    def frames(
+        self, wanted: Sequence[int], fit: Fit | None = None, keep: Keep = whole
+    ) -> list[np.ndarray]:
         """Gives frames as `decode.Video.frames` does."""
-        scaler = VideoReformatter()
+        how = fit, VideoReformatter(), keep
         numbers = np.asarray(wanted).tolist()
-        images = {n: upright(self._picture(n), fit, scaler) for n in sorted({*numbers})}
+        images = {n: upright(self._picture(n), *how) for n in sorted({*numbers})}
         return [images[n] for n in numbers]
 
     def all_frames(self) -> Iterator[av.VideoFrame]:

@@ -8,7 +8,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from datasets.clips import cover
+from datasets.clips import View, cover, crop
 from datasets.decode import BrokenVideoError, best_stream, reason
 from datasets.order import ClipSpec
 from datasets.pictures import upright
@@ -82,13 +82,13 @@ def fit(clip_spec: ClipSpec) -> Callable[[av.VideoFrame], np.ndarray]:
     Args:
         clip_spec: Its height and width.
     """
-    height, width = size = clip_spec.height, clip_spec.width
+    size = clip_spec.height, clip_spec.width
     scaler = VideoReformatter()
 
     def picture(frame: av.VideoFrame) -> np.ndarray:
-        image = upright(frame, lambda *shape: cover(shape, size), scaler)
-        top, left = (round((image.shape[i] - size[i]) / 2) for i in range(2))
-        # A copy, as the rest of the picture is not to be kept.
-        return image[top : top + height, left : left + width].copy()
+        # The rest of the picture is not to be kept.
+        image = np.empty((*size, 3), "uint8")
+        how = lambda *shape: cover(shape, size), scaler
+        return upright(frame, *how, lambda channels: crop(channels, View(), image))
 
     return picture

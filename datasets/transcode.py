@@ -138,7 +138,7 @@ def pictures(
             continue
         height, width, turns = upright_shape(frame)
         height, width = form.shape(height, width)
-        if turns:
+        if turns or pixels == "rgb24":  # As clips are scaled.
             image = upright(frame, form.shape, scaler)
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
         how = {"interpolation": "BILINEAR", "threads": 1}
