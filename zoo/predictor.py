@@ -177,6 +177,6 @@ def fitted(frames: np.ndarray, height: int, width: int) -> np.ndarray:
         image = VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
         # More threads cost more than they save on one frame.
         how = {"interpolation": "BILINEAR", "threads": 1}
-        image = scaler.reformat(image, wide, tall, "rgb24", **how).to_ndarray()
+        image = scaler.reformat(image, wide, tall, "gbrp", **how).to_ndarray()
         clip[number] = image[top : top + height, left : left + width]
     return clip
