@@ -2,7 +2,8 @@
 
 Three kinds of each: `base`, convolutions in 3D, as Kinetics-600's base models are;
 `2plus1d`, the same with `conv_type="2plus1d"`; `stream`, the causal (2+1)D one of the
-streaming models, which here gets the whole clip at once.
+streaming models, which here gets the whole clip at once. LiteRT can not have `base`:
+its depthwise Conv3D is no operation there.
 """
 
 import functools
@@ -42,8 +43,10 @@ def build(name: str, clip: list[int], threads: int) -> Built:
             "graph": lambda: functools.partial(graph, frames),
             "frozen graph": functools.partial(frozen, graph, frames),
         },
-        "litert": {"float32": functools.partial(litert, graph, model, frames, threads)},
     }
+    if options:  # LiteRT has no depthwise Conv3D, after five minutes of converting.
+        convert = functools.partial(litert, graph, model, frames, threads)
+        forms["litert"] = {"float32": convert}
     parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     return Built(parameters, macs(model, frames), forms)
 
