@@ -9,12 +9,12 @@ It can be stopped and started again: what is there already is left as it is.
 
 import argparse
 import ast
+import contextlib
 import csv
 import json
 import os
 import sys
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
@@ -70,7 +70,6 @@ def moving_shapes(
         frames=frames, rate=fps, height=size, width=size, segments=None
     )
     out = Path(out)
-    _claim(out, "moving_shapes", settings)
     used = SPLITS if splits or task == "multi" else SPLITS[:1]
     places = [(split, i) for split in used for i in range(source.size(split))]
 
@@ -81,12 +80,14 @@ def moving_shapes(
         write_video(out / folder / f"{split}_{index:05d}.mp4", clip, fps)
         return folder, split, index, label
 
-    rows = _write_all(write, places)
-    if task == "multi":
-        _write_table(out / "table.csv", source.classes, rows)
     unseen = MovingShapes(actions=(UNSEEN, "grow"), seconds=seconds, seed=seed + 1)
     clip, _ = unseen.clip(spec, "test", 0, start=0.0)
-    write_video(out / "unseen.mp4", clip, fps)
+    with sharding.locked(out), sharding.room(out):
+        _claim(out, "moving_shapes", settings)
+        rows = _write_all(write, places)
+        if task == "multi":
+            _write_table(out / "table.csv", source.classes, rows)
+        write_video(out / "unseen.mp4", clip, fps)
     print(f"{out / 'unseen.mp4'} is in no class folder; it shows {UNSEEN}")
 
 
@@ -145,8 +146,16 @@ def write_video(path: Path, clip: np.ndarray, fps: float) -> None:
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with av.open(str(part), "w", format="mp4") as container:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        _encode(part, clip, fps)
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _encode(path: Path, clip: np.ndarray, fps: float) -> None:
+    with av.open(str(path), "w", format="mp4") as container:
         rate = Fraction(fps).limit_denominator(1001)
         stream = container.add_stream(
             "libx264", rate=rate, options={"crf": "23", "preset": "veryfast"}
@@ -158,20 +167,18 @@ def write_video(path: Path, clip: np.ndarray, fps: float) -> None:
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    part.rename(path)
 
 
 def _claim(out: Path, name: str, settings: dict) -> None:
     """Notes what a folder holds; ValueError if that is something else."""
-    out.mkdir(parents=True, exist_ok=True)
     note, text = out / f"{name}.json", json.dumps(settings, indent=2, sort_keys=True)
     if note.exists():
         if note.read_text(encoding="utf-8") != text:
             rule = f"`out` must be new, or hold {name} of the same settings"
             raise ValueError(f"{rule}, which are in {note}. Got: {out}")
-    elif any(out.iterdir()):
+    elif any(path.name != sharding.LOCK for path in out.iterdir()):
         raise ValueError(f"`out` must be new or empty. Got: {out}, with files in it")
-    note.write_text(text, encoding="utf-8")
+    sharding.write_text(note, text)
 
 
 def _folder(source: MovingShapes, split: str, label: np.ndarray, splits: bool) -> str:
@@ -182,8 +189,9 @@ def _folder(source: MovingShapes, split: str, label: np.ndarray, splits: bool) -
 
 
 def _write_all(write, places: list) -> list:
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        return list(progress(pool.map(write, places), len(places), "videos written"))
+    workers = len(os.sched_getaffinity(0))
+    with contextlib.closing(sharding.ahead(write, places, workers)) as done:
+        return list(progress(done, len(places), "videos written"))
 
 
 def _write_table(path: Path, classes: tuple[str, ...], rows: Iterable) -> None:

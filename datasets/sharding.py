@@ -74,7 +74,7 @@ def write(
     check(workers >= 1, "workers", "at least 1", workers)
     groups = list_records(source, root)
     out = Path(out)
-    with locked(out), _room(out):
+    with locked(out), room(out):
         settings = {
             "format": FORMAT,
             "name": name,
@@ -86,7 +86,7 @@ def write(
         allowed = max_bad_fraction * sum(map(len, groups.values()))
         _write_missing(out, shards, form, workers, allowed)
         meta = _meta(out, source, name, form, shards)
-        _write_text(out / META, json.dumps(meta, indent=1))
+        write_text(out / META, json.dumps(meta, indent=1))
     return meta
 
 
@@ -128,7 +128,7 @@ def _plan(
         _announce(out, groups, form)
         size = _mean_size(groups, form)
         plan = settings | {"videos_a_shard": max(1, settings["shard_bytes"] // size)}
-        _write_text(note, json.dumps(plan, indent=1))
+        write_text(note, json.dumps(plan, indent=1))
     shards, step = {}, plan["videos_a_shard"]
     for split, records in groups.items():
         parts = [records[n : n + step] for n in range(0, len(records), step)]
@@ -219,14 +219,14 @@ def _write_shard(path: Path, stored: Iterable[tuple]) -> None:
         head = {"videos": len(rows), "broken": broken}
         dump = json.JSONEncoder(separators=(",", ":")).encode
         text = "".join(f"{dump(line)}\n" for line in (head, *rows))
-        _write_text(path.with_name(f"{path.name}{INDEX}"), text)
+        write_text(path.with_name(f"{path.name}{INDEX}"), text)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _room(out: Path) -> Iterator[None]:
+def room(out: Path) -> Iterator[None]:
     """Says in a line where a disk is full."""
     try:
         yield
@@ -237,8 +237,8 @@ def _room(out: Path) -> Iterator[None]:
         raise ValueError(f"`out` must {rule}. Got: {str(out)!r}") from None
 
 
-def _write_text(path: Path, text: str) -> None:
-    """Writes a text file, which appears only when it is whole."""
+def write_text(path: Path, text: str) -> None:
+    """Writes an ASCII file, which appears only when it is whole."""
     part = path.with_name(f".{path.name}.part")
     try:
         with open(part, "w", encoding="ascii") as file:

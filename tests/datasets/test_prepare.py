@@ -45,6 +45,28 @@ def test_goes_on_where_it_stopped(tmp_path):
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_a_full_disk_leaves_no_half_video(tmp_path):
+    run(tmp_path)
+    path = sorted(tmp_path.glob("*/*.mp4"))[0]
+    content = path.read_bytes()
+    path.unlink()
+    path.with_name(f".{path.name}.part").symlink_to("/dev/full")
+    with pytest.raises(ValueError, match="`out` must have room: the disk is full"):
+        run(tmp_path)
+    assert list(path.parent.iterdir()) == []
+    run(tmp_path)
+    assert path.read_bytes() == content
+
+
+def test_two_runs_never_draw_into_one_folder(tmp_path):
+    with (
+        prepare.sharding.locked(tmp_path),
+        pytest.raises(ValueError, match="in which no other process prepares"),
+    ):
+        run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
 def test_writes_split_folders(tmp_path):
     run(tmp_path, "--splits")
     source = VideoFolder(tmp_path)
