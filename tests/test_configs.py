@@ -1,6 +1,7 @@
 """Every config parses, and all that it binds is there."""
 
 import pathlib
+import re
 
 import gin
 import pytest
@@ -16,6 +17,7 @@ OFFICIAL = [
     for path in CONFIGS
     if path.startswith("train/") and "clips = %clips" in (FOLDER / path).read_text()
 ]
+PAPERS = [p for p in CONFIGS if p.startswith("train/") and p != "train/demo.gin"]
 JOB = "zoo.train.train"
 
 
@@ -43,6 +45,23 @@ def test_config_says_where_it_is_from_and_how_to_run_it(path):
     if path.startswith("train/") and pathlib.Path(path).stem in FOUND:
         assert "arxiv.org" in "".join(head)
         assert any(f"--gin_file={path}" in line for line in head)
+
+
+@pytest.mark.parametrize("path", PAPERS)
+@pytest.mark.parametrize(
+    "what",
+    [
+        r"https://arxiv\.org/abs/\d{4}\.\d{5}",
+        r"[Ss]ection \d|Table \d|A\.6|script",
+        r"\b[Bb]atch|\d clips",
+        r"GPU|TPU|[Dd]evices",
+        r"top-1|mAP|%|[Ss]core",
+    ],
+    ids=["paper", "place", "batch", "devices", "accuracy"],
+)
+def test_head_of_a_recipe_says_what_the_paper_does(path, what):
+    head = (FOLDER / path).read_text().partition("from __gin__")[0]
+    assert re.search(what, head.replace("\n#", ""))
 
 
 @pytest.mark.parametrize("path", [path for path in CONFIGS if path.startswith("train")])
