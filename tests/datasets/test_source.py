@@ -183,6 +183,26 @@ def test_training_replaces_broken_videos_and_names_them_once(broken_root, caplog
     np.testing.assert_array_equal(again[0][0], batches[3][0])
 
 
+def test_videos_that_vanish_amid_an_epoch_are_named_until_they_are_too_many(
+    broken_root, caplog
+):
+    for name in ("train/a/1.mp4", "validation/b/0.mp4"):
+        (broken_root / name).write_bytes((broken_root / "train/a/0.mp4").read_bytes())
+    source = VideoFolder(broken_root, max_bad_fraction=0.1, cache_bytes=0)
+    batches = iter(source.batches(SPEC, "train", 2))
+    next(batches)
+    (broken_root / "train/b/2.mp4").unlink()
+    for _ in range(16):
+        next(batches)
+    gone = "train/b/2.mp4 is broken and left out: No such file or directory"
+    assert caplog.text.count(gone) == 1
+    for path in (broken_root / "train").rglob("*.mp4"):
+        path.unlink()
+    message = r"at most 10.0% of 16 videos may be broken .* Got 2 of .* No such file"
+    with pytest.raises(ValueError, match=message):
+        take(batches, 16)
+
+
 def test_evaluation_leaves_broken_videos_out(broken_root, caplog):
     source = VideoFolder(broken_root, max_bad_fraction=0.2)
     (batch,) = source.batches(SPEC, "validation", 8)
