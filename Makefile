@@ -27,7 +27,8 @@ test: check ## check, every named model, small runs end to end: under 15 minutes
 	KERAS_BACKEND=jax $(PYTEST) -m "not model and not tensorflow and not slow and not gpu" \
 	    tests/zoo/layers tests/zoo/test_cost.py
 	KERAS_BACKEND=jax $(PYTEST) -m "model and not tensorflow" \
-	    tests/zoo/models tests/zoo/test_distribution.py -k "forward_pass or as_one_does"
+	    tests/zoo/models tests/zoo/test_distribution.py \
+	    -k "forward_pass or as_one_does or two_devices"
 
 test-jax: setup ## layers, models and search on JAX
 	KERAS_BACKEND=jax $(PYTEST) -m "not tensorflow and not slow and not gpu" \

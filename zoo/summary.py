@@ -9,6 +9,7 @@ import time
 import keras
 
 from zoo import inference, monitor, training
+from zoo.distribution import current
 from zoo.files import write_text
 from zoo.monitor import clock
 from zoo.record import CONFIG, METRICS, SPEED
@@ -22,11 +23,13 @@ def announce(title: str, about: inference.Description, clips, recipe) -> None:
     cost = about.genotype.cost(len(about.classes), about.shape)
     size = clips.size("train")
     epochs = recipe.steps * recipe.batch_size / max(1, size)
+    devices = current().replicas
+    spread = f", each spread over {devices} devices" if devices > 1 else ""
     print(
         f"{title}: {cost.parameters / 1e6:.3g} million parameters, "
         f"{cost.macs / 1e9:.3g} GMAC a clip of {_clip(about.clip_spec)}\n"
         f"{size} training clips of {len(clips.classes)} classes, "
-        f"{recipe.steps} steps of {recipe.batch_size}: {epochs:.3g} epochs",
+        f"{recipe.steps} steps of {recipe.batch_size}{spread}: {epochs:.3g} epochs",
         flush=True,
     )
 

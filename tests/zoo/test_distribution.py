@@ -9,6 +9,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from clip_sources import tiny_genotype
 
 from zoo.distribution import ADDRESSES, Placement, current, placed
 
@@ -82,16 +83,20 @@ def test_devices_are_parted_before_anything_is_computed():
         placed(num_virtual_devices=3).__enter__()
 
 
-def run(*arguments, stderr=None, **environment):
+def environment(**more):
+    """That of a process whose devices nothing else tells."""
     tests = str(SCRIPT.parent)
-    environment = {
+    return {
         **{k: v for k, v in os.environ.items() if k != "XLA_FLAGS"},
         "PYTHONPATH": os.pathsep.join([str(SCRIPT.parent.parent), tests]),
-        **environment,
+        **more,
     }
+
+
+def run(*arguments, stderr=None, **variables):
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), *arguments],
-        env=environment,
+        env=environment(**variables),
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
@@ -140,6 +145,21 @@ def test_four_devices_train_as_one_does(tmp_path):
     np.testing.assert_allclose(
         found["resumed"]["losses"], found["longer"]["losses"][4:], atol=1e-4
     )
+
+
+@pytest.mark.model
+def test_a_command_trains_on_two_devices(tmp_path):
+    (tmp_path / "tiny.json").write_text(tiny_genotype().to_json())
+    kind = {"tensorflow": "mirrored", "jax": "data_parallel"}[BACKEND]
+    flags = f"--smoke --distribution={kind} --num_virtual_devices=2"
+    places = f"--model={tmp_path}/tiny.json --workdir={tmp_path}/run"
+    command = f"-m zoo.train {flags} {places} --data=moving_shapes".split()
+    result = subprocess.run(
+        [sys.executable, *command], env=environment(), capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert "2 steps of 2, each spread over 2 devices: " in result.stdout
+    assert len((tmp_path / "run/metrics.csv").read_text().splitlines()) == 3
 
 
 @pytest.mark.model
