@@ -19,6 +19,7 @@ tries torch.compile, too. A peer that can not be measured has a line that says w
 import argparse
 import functools
 import json
+import os
 import pathlib
 import platform
 import subprocess
@@ -50,6 +51,7 @@ PYTORCHVIDEO = "github.com/facebookresearch/pytorchvideo, docs/source/model_zoo.
 SLOWFAST = "github.com/facebookresearch/SlowFast, MODEL_ZOO.md"
 K400, K600 = "Kinetics-400", "Kinetics-600"
 MAIN, LITERT = "framework", "litert"
+THREADS = os.cpu_count()  # Of each; TensorFlow takes as many by itself.
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,10 @@ class Process:
     def __init__(self, python: str, script: str, options: list[str]):
         command = [python, str(FOLDER / script), *options]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self.process = subprocess.Popen(command, **pipes)
+        try:
+            self.process = subprocess.Popen(command, **pipes)
+        except OSError as error:
+            sys.exit(f"error: `peer_python` must be a Python. Got: {error}")
 
     def ask(self, **question) -> dict:
         """What it answers.
@@ -169,10 +174,11 @@ def prepare_ours(name: str, threads: int) -> tuple[Row, dict]:
     counted = cost.count(model)
     known = REPORTED.get(name)
     accuracy = f"{known[0]} {known[1]}" if known else ""
-    paper = next(paper for start, paper in PAPERS.items() if name.startswith(start))
+    papers = (paper for start, paper in PAPERS.items() if name.startswith(start))
+    paper = next(papers, "")
     clip = tuple(model.inputs[0].shape[1:4])
     row = Row(name, clip, counted.parameters, counted.macs, accuracy, "")
-    row.source = f"arxiv.org/abs/{paper}" if known else ""
+    row.source = f"arxiv.org/abs/{paper}" if known and paper else ""
     calls = {}
     for column, runtime in ((MAIN, keras.backend.backend()), (LITERT, LITERT)):
         own = threads if runtime == LITERT else None
@@ -194,9 +200,9 @@ def prepare(given, processes: dict[str, Process]) -> tuple[list[Row], dict, list
                 family = PEERS[name].family
                 if family not in processes:
                     raise RuntimeError(f"--peer_python {family}=... was not given")
-                row, own = prepare_peer(name, processes[family], given.threads)
+                row, own = prepare_peer(name, processes[family], THREADS)
             else:
-                row, own = prepare_ours(name, given.threads)
+                row, own = prepare_ours(name, THREADS)
         except (RuntimeError, OSError) as error:
             left_out.append(f"{name} is left out: {error}")
             continue
@@ -242,7 +248,6 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=[*OURS, *PEERS])
     parser.add_argument("--peer_python", nargs="*", default=[])
     parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--least", type=int, default=7)
     given = parser.parse_args()
@@ -254,7 +259,9 @@ def main() -> None:
     print("\n".join([*provenance(), f"{platform.platform()}, {time.ctime()}", ""]))
     rows, calls, left_out = prepare(given, processes)
     waits = {
-        ("", family): lambda p=p: p.ask(do="wait") for family, p in processes.items()
+        ("", family): lambda p=p: p.ask(do="wait")
+        for family, p in processes.items()
+        if p.process.poll() is None
     }
     found = cost.measure(calls | waits, given.seconds, given.least)
     head = ["network", "clip", "parameters", "GMAC", "with", "ms (quartiles)", "GMAC/s"]
