@@ -191,6 +191,8 @@ def describe(name: str, report: Report) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Runs the job; its exit code is 1 if a video is broken or missing."""
     options = _parser().parse_args(arguments)
+    for name in ("csv", "exclude"):
+        _check_writable(name, getattr(options, name))
     if options.show:  # First, as the rest may take hours.
         _show(options)
     official = options.data_dir is not None or _is_name(options.data)
@@ -216,6 +218,21 @@ def main(arguments: list[str] | None = None) -> int:
     told = ", ".join(f"{counts[state]} {state}" for state in states)
     print(f"{len(reports)} videos: {told}")
     return int(counts["broken"] + counts["missing"] > 0)
+
+
+def _check_writable(name: str, path: str | None) -> None:
+    """Raises ValueError where a file can not be written; it stays as it is."""
+    if path is None:
+        return
+    there = os.path.exists(path)
+    try:
+        with open(path, "a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        rule = f"a file that can be written ({error.strerror})"
+        order.check(False, name, rule, path)
+    if not there:
+        os.remove(path)
 
 
 def _show(options: argparse.Namespace) -> None:

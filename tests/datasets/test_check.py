@@ -80,6 +80,13 @@ def test_says_in_a_line_what_it_can_not_check(tmp_path, make):
         check.main([str(path)])
 
 
+@pytest.mark.parametrize("name", ["csv", "exclude"])
+def test_says_before_it_decodes_where_it_can_not_write(root, name, monkeypatch):
+    monkeypatch.setattr(check, "inspect", lambda path: pytest.fail("decoded"))
+    with pytest.raises(ValueError, match=f"^`{name}` must be a file .* Got: .*none/a'"):
+        check.main([str(root), f"--{name}={root}/none/a"])
+
+
 @pytest.mark.model
 @pytest.mark.parametrize(
     "command",
