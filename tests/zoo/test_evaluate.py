@@ -69,6 +69,26 @@ def test_scores_of_a_network_that_always_says_grey(trained, spare, capsys):
     assert folder in shown
 
 
+@pytest.mark.usefixtures("spare")
+def test_results_are_the_same_whatever_the_batch(tmp_path):
+    inference.describe(tmp_path, description("single"))
+    model, rng = description("single").build(), np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        weight.assign(rng.normal(size=weight.shape))
+    weights.save(model, tmp_path / "best.weights.h5")
+    found = []
+    for size in (1, 3):
+        out = tmp_path / str(size)
+        given = {"split": "validation", "batch_size": size, "out": str(out)}
+        scores = evaluate.evaluate(str(tmp_path), ArrayClips(), **given)
+        with np.load(out / "predictions.npz") as file:
+            found.append((scores, file["logits"]))
+    (scores, logits), (again, others) = found
+    assert np.ptp(logits, axis=0).min() > 1e-3  # Clips differ.
+    assert again == pytest.approx(scores, rel=1e-5)
+    np.testing.assert_allclose(others, logits, rtol=1e-5, atol=1e-5)
+
+
 def test_reports_name_classes_videos_and_confusions(trained):
     evaluate.evaluate(trained, ArrayClips())
     folder = f"{trained}/evaluation-test"
