@@ -2,6 +2,7 @@ import dataclasses
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 from clip_sources import TINY, tiny_genotype, tiny_network
@@ -25,6 +26,19 @@ def saved(tmp_path_factory):
     inference.describe(folder, DESCRIPTION)
     weights.save(DESCRIPTION.build(), folder / "best.weights.h5")
     return folder
+
+
+@pytest.mark.parametrize(
+    ("devices", "mirrors", "expected"),
+    [(["cpu:0"], 1, False), (["gpu:0"], 1, True), (["gpu:0", "gpu:1"], 2, False)],
+)
+def test_xla_compiles_for_one_accelerator_and_on_jax(
+    devices, mirrors, expected, monkeypatch
+):
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: devices)
+    monkeypatch.setattr(inference.devices, "mirrors", lambda: mirrors)
+    on_jax = keras.backend.backend() == "jax"
+    assert inference.compiles_with_xla() == (expected or on_jax)
 
 
 @pytest.fixture
