@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 from search.budget import Budget, machine_memory
-from search.history import CLAIM, last_line
+from search.history import last_line
 from search.oracle import EvolutionOracle
 from search.proxy import ProxyTraining
 from zoo import cost
 from zoo.files import write_json
+from zoo.record import SEARCH
 from zoo.training import Recipe
 
 RATE = (
@@ -56,7 +57,7 @@ def claim(
     budget = oracle.budget
     facts = {"memory": budget.memory, "macs_per_second": budget.macs_per_second}
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / CLAIM, {"search": identity, "machine": facts})
+    write_json(folder / SEARCH, {"search": identity, "machine": facts})
 
 
 def claim_alone(folder: Path, identity: dict[str, object]) -> None:
@@ -72,7 +73,7 @@ def claim_alone(folder: Path, identity: dict[str, object]) -> None:
     known = _read(folder)
     _refuse_other(folder, known, identity)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / CLAIM, {"search": identity, "machine": {}})
+    write_json(folder / SEARCH, {"search": identity, "machine": {}})
 
 
 def recall(
@@ -145,7 +146,7 @@ def _rate_apart() -> float:
 
 
 def _read(folder: Path) -> dict:
-    path = folder / CLAIM
+    path = folder / SEARCH
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 

@@ -9,6 +9,7 @@ from search.budget import UNITS, Budget, percent
 from search.history import HISTORY, Record, best, last_line
 from search.oracle import EvolutionOracle
 from zoo.genotypes.base import Cost
+from zoo.record import BEST
 
 
 def announce(oracle: EvolutionOracle, folder: Path) -> None:
@@ -47,7 +48,7 @@ def conclude(oracle: EvolutionOracle, folder: Path) -> Record:
     if not leaders:
         print(f"All trials: {folder / HISTORY}", flush=True)
         raise ValueError(_unmet(oracle.budget, records))
-    print(f"Best network: {folder / 'best.json'}  All trials: {folder / HISTORY}")
+    print(f"Best network: {folder / BEST}  All trials: {folder / HISTORY}")
     if oracle.archive:
         names = ", ".join(oracle.archive.objectives)
         front = f"{len(oracle.archive.records)} networks in {folder / 'pareto.json'}"
@@ -93,7 +94,7 @@ def train_command(folder: Path) -> str:
     """The command that trains a search's best network."""
     # A search from the command line left its config there, and the clips' with it.
     data = folder if (folder / "config.gin").exists() else "CLIPS"
-    model, run = folder / "best.json", folder / "train"
+    model, run = folder / BEST, folder / "train"
     return f"python -m zoo.train --model={model} --data={data} --workdir={run}"
 
 

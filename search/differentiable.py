@@ -25,6 +25,7 @@ from zoo import monitor, registry, training
 from zoo.genotypes.base import ClipSpec, check, check_whole
 from zoo.layers import mixture
 from zoo.recipe import Recipe
+from zoo.record import BEST
 
 # Of a recipe, what these searches do not read.
 UNREAD = (
@@ -214,7 +215,7 @@ class DifferentiableSearch:
         print(
             f"Derived at epoch {int(record.trial)} of {self.epochs}: "
             f"{parameters / 1e6:.3g} million parameters, {2 * macs / 1e9:.3g} GFLOP a "
-            f"clip\nBest network: {folder / 'best.json'}  All epochs: "
+            f"clip\nBest network: {folder / BEST}  All epochs: "
             f"{folder / HISTORY}\nTrain it: {train_command(folder)}",
             flush=True,
         )

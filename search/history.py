@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.files import write_json, write_text
+from zoo.record import BEST
 
 if TYPE_CHECKING:
     from search.pareto import Archive  # Imports this module.
@@ -70,7 +71,7 @@ class Record:
         return {name: known.get(name) for name in COLUMNS}
 
 
-HISTORY, CLAIM = "history.csv", "search.json"
+HISTORY = "history.csv"
 COLUMNS = (
     *("trial", "genotype", "parameters", "macs", "latency_ms", "fitness", "feasible"),
     *("status", "seconds", "parent", "mutation", "hyperparameters", "hypervolume"),
@@ -141,7 +142,7 @@ class HistoryFiles:
 
     def _keep(self, record: Record) -> None:
         self.best = record
-        write_text(self.workdir / "best.json", record.genotype + "\n")
+        write_text(self.workdir / BEST, record.genotype + "\n")
 
     def _keep_front(self) -> None:
         if self.archive:

@@ -19,6 +19,7 @@ from zoo import genotypes, inference, registry, summary, training
 from zoo.files import write_text
 from zoo.genotypes.assemblenet import AssembleNetGenotype
 from zoo.genotypes.base import ClipSpec, check, check_whole
+from zoo.record import BEST
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class OneShotConnections:
             self._announce(about, clips, Path(workdir), proxy)
         network, result = self._trained(about, clips, Path(workdir), proxy)
         pruned = self._pruned(genotype, registry.feedback(genotype, network))
-        write_text(Path(workdir) / "best.json", pruned.to_json() + "\n")
+        write_text(Path(workdir) / BEST, pruned.to_json() + "\n")
         metrics = {k: v for k, v in result.items() if k.startswith("validation_")}
         cost = pruned.cost(self.num_classes, about.clip_spec.shape)
         if self.verbose:
@@ -148,7 +149,7 @@ class OneShotConnections:
         return network, result
 
     def _announce(self, about, clips, folder: Path, proxy: ProxyTraining) -> None:
-        if (folder / "best.json").exists():  # It was trained to the end.
+        if (folder / BEST).exists():  # It was trained to the end.
             print(f"The graph in {folder} is trained; it is pruned again.", flush=True)
             return
         title = f"Searching among {len(list(about.genotype.edges))} edges of one graph"
@@ -159,7 +160,7 @@ class OneShotConnections:
         print(
             f"Kept {counts[0]} of {counts[1]} edges: {cost.parameters / 1e6:.3g} "
             f"million parameters, {2 * cost.macs / 1e9:.3g} GFLOP a clip\n"
-            f"Best network: {folder / 'best.json'}\n"
+            f"Best network: {folder / BEST}\n"
             f"Train it: {train_command(folder)}",
             flush=True,
         )

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from search import journal
 from search.history import (
-    CLAIM,
     HISTORY,
     Record,
     best,
@@ -24,7 +23,7 @@ from search.ledger import Ledger
 from search.progress import RECENT
 from zoo import lookup, monitor
 from zoo.genotypes.base import ClipSpec, check
-from zoo.record import CONFIG, METRICS, OPERATIVE, settings
+from zoo.record import BEST, CONFIG, METRICS, OPERATIVE, SEARCH, settings
 
 PATIENCE = 600.0  # Seconds of silence after which a search is taken to be dead.
 
@@ -150,9 +149,9 @@ def _of_epochs(folder: Path) -> Story:
     """The story of a search by gradients."""
     records = read_epochs(folder / HISTORY)
     took = [record.details["seconds"] for record in records]
-    identity = json.loads((folder / CLAIM).read_text("utf-8"))["search"]
+    identity = json.loads((folder / SEARCH).read_text("utf-8"))["search"]
     written = max((folder / n).stat().st_mtime for n in (HISTORY, METRICS))
-    silence, best_file = time.time() - written, folder / "best.json"
+    silence, best_file = time.time() - written, folder / BEST
     total, alive = int(identity["epochs"]), PATIENCE + 3 * max(took, default=0.0)
     runs = len(records) < total and silence < alive
     return Story(

@@ -14,6 +14,7 @@ from keras import layers
 from zoo import files, inference, metrics
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check
+from zoo.record import MODEL
 
 OUTPUT = "probabilities"
 ACTIVATIONS = {"single": "softmax", "multi": "sigmoid"}
@@ -261,7 +262,7 @@ def describe(
         "weights": None if weights is None else list(weights),
         "average": average,
     }
-    files.write_json(folder / inference.MODEL_FILE, record)
+    files.write_json(folder / MODEL, record)
 
 
 def is_ensemble(workdir: str | os.PathLike) -> bool:
@@ -273,7 +274,7 @@ def is_ensemble(workdir: str | os.PathLike) -> bool:
 
 
 def _record(workdir: str | os.PathLike) -> dict:
-    return json.loads(pathlib.Path(workdir, inference.MODEL_FILE).read_text("utf-8"))
+    return json.loads(pathlib.Path(workdir, MODEL).read_text("utf-8"))
 
 
 def load(workdir: str | os.PathLike) -> Ensemble:
@@ -291,7 +292,7 @@ def load(workdir: str | os.PathLike) -> Ensemble:
         names = [*record["members"]]
     except (KeyError, TypeError, ValueError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
-        rule = f"`{folder / inference.MODEL_FILE}` must be written by zoo.train"
+        rule = f"`{folder / MODEL}` must be written by zoo.train"
         raise ValueError(f"{rule}. Got: {reason}") from None
     for name in names:
         alone = not is_ensemble(folder / name)

@@ -15,11 +15,12 @@ import numpy as np
 from zoo import devices, distribution, files, inputs, metrics
 from zoo.genotypes import ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check
+from zoo.record import MODEL
 
 if TYPE_CHECKING:
     from zoo.ensemble import Ensemble  # Imports this module.
 
-MODEL_FILE, BEST_WEIGHTS = "model.json", "best.weights.h5"
+BEST_WEIGHTS = "best.weights.h5"
 VERSION = 1
 # What clips are by their channels.
 PREPROCESSING = {3: "RGB in [0, 1]", 2: "flow in pixels / 20, in [-1, 1]"}
@@ -122,7 +123,7 @@ def describe(workdir: str | os.PathLike, description: Description) -> None:
     """
     folder = pathlib.Path(workdir)
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / MODEL_FILE).exists():
+    if (folder / MODEL).exists():
         known = read_description(folder)
         for item in dataclasses.fields(Description):
             old, new = (getattr(d, item.name) for d in (known, description))
@@ -137,7 +138,7 @@ def describe(workdir: str | os.PathLike, description: Description) -> None:
         "options": description.options,
         "preprocessing": PREPROCESSING[description.channels],
     }
-    files.write_json(folder / MODEL_FILE, record)
+    files.write_json(folder / MODEL, record)
 
 
 def read_description(workdir: str | os.PathLike) -> Description:
@@ -146,8 +147,8 @@ def read_description(workdir: str | os.PathLike) -> Description:
     Raises:
         ValueError: There is none, or it is not what `describe` writes.
     """
-    path = pathlib.Path(workdir, MODEL_FILE)
-    check(path.is_file(), "workdir", f"a run's folder, with {MODEL_FILE}", str(workdir))
+    path = pathlib.Path(workdir, MODEL)
+    check(path.is_file(), "workdir", f"a run's folder, with {MODEL}", str(workdir))
     try:
         record = json.loads(path.read_text("utf-8"))
         check(record["version"] == VERSION, "version", repr(VERSION), record["version"])

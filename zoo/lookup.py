@@ -9,8 +9,8 @@ import pathlib
 
 from zoo.genotypes import FOUND, ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check
+from zoo.record import BEST, MODEL, SEARCH
 
-RUN, BEST, SEARCH = "model.json", "best.json", "search.json"
 KINDS = (
     "a genotype or its file, the folder of a run or of a search, a model that zoo "
     "built, or a model's name such as "
@@ -67,10 +67,10 @@ def _of_place(place: str, name: str) -> tuple[Genotype, ClipSpec]:
         return FOUND[place], FOUND[place].clip_spec
     path = pathlib.Path(place)
     if path.is_dir():  # A one-shot search has both files: it trained the whole graph.
-        path = next((path / n for n in (BEST, RUN) if (path / n).is_file()), path)
+        path = next((path / n for n in (BEST, MODEL) if (path / n).is_file()), path)
     near = difflib.get_close_matches(place, FOUND, cutoff=0.5) or list(FOUND)[:1]
     check(path.is_file(), name, f"{KINDS}{near}", place)
-    if path.name == RUN:
+    if path.name == MODEL:
         return _of_run(path.parent, name)
     genotype = read(path.read_text("utf-8", errors="replace"), path)
     claim = path.with_name(SEARCH)

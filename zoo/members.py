@@ -6,9 +6,10 @@ import os
 import pathlib
 import warnings
 
-from zoo import diversity, files, inference, lookup, registry
+from zoo import diversity, files, lookup, registry
 from zoo.genotypes import Genotype
 from zoo.genotypes.base import check, check_whole
+from zoo.record import MODEL
 
 MEMBERS = "members.json"
 
@@ -36,7 +37,7 @@ def chosen(
         check(same and record["top_k"] == top_k, "workdir", rule, got)
         picked = [diversity.Candidate(**fields) for fields in record["members"]]
     else:
-        new = not (folder / inference.MODEL_FILE).exists()
+        new = not (folder / MODEL).exists()
         check(new, "workdir", "new, or of an ensemble", str(folder))
         picked = _choose(search, top_k, verbose)
     members = [(c, lookup.read(c.genotype, search)) for c in picked]

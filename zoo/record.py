@@ -9,6 +9,8 @@ import re
 from zoo.files import check_writable, write_text
 
 CONFIG, OPERATIVE = "config.gin", "operative.gin"
+MODEL = "model.json"  # What a training run's network is.
+BEST, SEARCH = "best.json", "search.json"  # Of a search: what it found, what it is.
 METRICS, SPEED = "metrics.csv", "speed.csv"
 CHECKPOINT = "checkpoint.npz"
 PREDICTIONS = "predictions.npz"  # Of an evaluation.

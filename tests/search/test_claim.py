@@ -5,10 +5,10 @@ import pytest
 
 from search import claim
 from search.budget import Budget, machine_memory
-from search.history import CLAIM
 from search.spaces.tiny_video import TinyVideoSpace
 from search.tournament import TournamentOracle
 from zoo import cost
+from zoo.record import SEARCH
 from zoo.training import Recipe
 
 RECIPE = Recipe(steps=3, batch_size=4)
@@ -34,7 +34,7 @@ def oracle(**limits):
 
 
 def machine(folder):
-    return json.loads((folder / CLAIM).read_text())["machine"]
+    return json.loads((folder / SEARCH).read_text())["machine"]
 
 
 def test_workers_of_a_machine_share_its_memory(tmp_path):
@@ -88,10 +88,10 @@ def test_the_process_of_its_own_measures(monkeypatch):
 def test_what_is_recalled_is_as_it_was_claimed(tmp_path, rates):
     first, again = oracle(latency_ms=5), oracle(latency_ms=5)
     claim.claim(tmp_path, first, ABOUT, RECIPE, workers=2)
-    before = (tmp_path / CLAIM).read_bytes()
+    before = (tmp_path / SEARCH).read_bytes()
     claim.recall(tmp_path, again, ABOUT, RECIPE)
     assert again.budget == first.budget
-    assert (tmp_path / CLAIM).read_bytes() == before
+    assert (tmp_path / SEARCH).read_bytes() == before
     with pytest.raises(ValueError, match=r"with classes \['a', 'b'\], not \['c'\]"):
         claim.recall(tmp_path, oracle(latency_ms=5), {"classes": ["c"]}, RECIPE)
     claim.recall(tmp_path / "none", oracle(latency_ms=5), ABOUT, RECIPE)
