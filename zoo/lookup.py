@@ -62,20 +62,42 @@ def clip_of(identity: dict[str, object]) -> ClipSpec | None:
     return ClipSpec(**{item.arg: ast.literal_eval(item.value) for item in given})
 
 
+def searched(folder: str | os.PathLike) -> ClipSpec | None:
+    """The clips of the search in a folder; None where they are what a genotype says.
+
+    Raises:
+        ValueError: The folder's `search.json` is damaged.
+    """
+    path = pathlib.Path(folder, SEARCH)
+    if not path.is_file():
+        return None
+    try:
+        return clip_of(json.loads(path.read_text("utf-8"))["search"])
+    # What another text can be, and what Python says where it is no ClipSpec.
+    except (
+        *(AttributeError, KeyError, TypeError, ValueError),
+        *(SyntaxError, RecursionError, MemoryError),
+    ) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        rule = "must be written by search.run"
+        raise ValueError(f"`{path}` {rule}. Got: {reason}") from None
+
+
 def _of_place(place: str, name: str) -> tuple[Genotype, ClipSpec]:
     if place in FOUND:  # First: its run may be a folder of the same name.
         return FOUND[place], FOUND[place].clip_spec
     path = pathlib.Path(place)
-    if path.is_dir():  # A one-shot search has both files: it trained the whole graph.
+    text = place.lstrip().startswith("{")
+    check(not text, name, "a genotype, which zoo.genotypes.from_json reads", place)
+    # Unlike a path's own question, these of os answer to any text.
+    if os.path.isdir(place):  # A one-shot search has both: it trained the whole graph.
         path = next((path / n for n in (BEST, MODEL) if (path / n).is_file()), path)
     near = difflib.get_close_matches(place, FOUND, cutoff=0.5) or list(FOUND)[:1]
-    check(path.is_file(), name, f"{KINDS}{near}", place)
+    check(os.path.isfile(path), name, f"{KINDS}{near}", place)
     if path.name == MODEL:
         return _of_run(path.parent, name)
     genotype = read(path.read_text("utf-8", errors="replace"), path)
-    claim = path.with_name(SEARCH)
-    known = json.loads(claim.read_text("utf-8")) if claim.is_file() else {"search": {}}
-    return genotype, clip_of(known["search"]) or genotype.clip_spec
+    return genotype, searched(path.parent) or genotype.clip_spec
 
 
 def _of_run(folder: pathlib.Path, name: str) -> tuple[Genotype, ClipSpec]:

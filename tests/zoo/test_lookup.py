@@ -97,6 +97,35 @@ def test_a_file_that_is_no_genotype_is_named(tmp_path):
         lookup.find(path)
 
 
+def test_the_text_of_a_genotype_is_no_name_of_a_file():
+    for text in (TVN.to_json(), "x" * 5000, "\x00"):
+        with pytest.raises(ValueError, match="`network` must be a genotype") as error:
+            zoo.draw(text)
+        assert len(str(error.value)) < 700
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "\x00", "[" * 9999, "{}", "[]", '{"search": null}'),
+        '{"search": {"clip_spec": "foo"}}',
+        '{"search": {"clip_spec": 5}}',
+        '{"search": {"clip_spec": "ClipSpec("}}',
+        '{"search": {"clip_spec": "ClipSpec(frames=x)"}}',
+        '{"search": {"clip_spec": "ClipSpec(frames=6)"}}',
+        '{"search": {"clip_spec": "ClipSpec(6, 5.0, 40, 56)"}}',
+        '{"search": {"clip_spec": "ClipSpec(**{1: 2})"}}',
+    ],
+)
+def test_a_damaged_claim_of_a_search_is_named(text, tmp_path):
+    path = write_best(tmp_path)
+    (tmp_path / "search.json").write_text(text)
+    line = r"search\.json` must be written by search\.run\. Got: .*$"
+    with pytest.raises(ValueError, match=line) as error:
+        lookup.find(path)
+    assert "\n" not in str(error.value)
+
+
 def test_an_ensemble_is_no_one_network(tmp_path):
     ensemble.describe(tmp_path, ["member0", "member1"])
     with pytest.raises(ValueError, match="`network` must be one network of an ensem"):
