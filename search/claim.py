@@ -12,6 +12,7 @@ from search.oracle import EvolutionOracle
 from search.proxy import ProxyTraining
 from zoo import cost
 from zoo.files import write_json
+from zoo.genotypes.base import shortened
 from zoo.record import SEARCH
 from zoo.training import Recipe
 
@@ -119,8 +120,8 @@ def _refuse_other(folder: Path, known: dict, identity: dict[str, object]) -> Non
         if identity.get(name) != value:
             raise ValueError(
                 f"`workdir` must be new, or of the same search. Got: {str(folder)!r}, "
-                f"of a search with {name} {_short(value)}, not "
-                f"{_short(identity.get(name))}"
+                f"of a search with {name} {shortened(str(value))}, not "
+                f"{shortened(str(identity.get(name)))}"
             )
 
 
@@ -148,8 +149,3 @@ def _rate_apart() -> float:
 def _read(folder: Path) -> dict:
     path = folder / SEARCH
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 200 else f"{text[:197]}..."

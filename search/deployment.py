@@ -1,26 +1,25 @@
 """Measures networks as they will run: by a runtime, or by a command of one's own."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import BinaryIO, NoReturn
 
 import keras
 from keras_tuner.errors import FailedTrialError
 
+from search import external
 from search.budget import Budget
 from search.failures import MeasurementError
 from search.history import is_number
 from zoo import conversion, cost, runtimes
 from zoo.fusing import fuse
-from zoo.genotypes.base import check
+from zoo.genotypes.base import check, shortened
 
 TIMEOUT = 600.0  # Seconds that a command may take.
 ENDINGS = {"litert": "tflite", "onnx": "onnx"}
-SHOWN = 200  # Characters of a line.
 
 
 def check_ready(budget: Budget) -> None:
@@ -72,41 +71,36 @@ def latency_ms(model: keras.Model, budget: Budget, seconds: float) -> float:
 
 def _commanded(budget: Budget, path: Path) -> float:
     """What the command says of an exported network."""
-    try:
-        code, out, err = _run([*budget.command, str(path)])
-    except subprocess.TimeoutExpired:
-        _fail(budget, f"that ends within {TIMEOUT:g} s", "it did not")
-    except OSError as error:
-        _fail(budget, "that can be run", error.strerror)
+    code, out, err = _run(budget, [*budget.command, str(path)])
     if code:
-        told = _last_line(err) or _last_line(out)
+        told = shortened(_last_line(err) or _last_line(out))
         _fail(budget, "that ends with 0", f"it ended with {code}, {told!r}")
     line = _last_line(out)
     found = _read(line)
     if found is None:
         example = 'such as {"latency_ms": 12.3}'
-        _fail(budget, f"whose last line is JSON {example}, above 0", f"{line!r}")
+        rule = f"whose last line is JSON {example}, above 0"
+        _fail(budget, rule, f"{shortened(line)!r}")
     return found
 
 
-def _run(command: list[str]) -> tuple[int, str, str]:
-    """Exit code and output; what it starts ends with it where it takes too long."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    with process:
+def _run(budget: Budget, command: list[str]) -> tuple[int, str, str]:
+    """Exit code and output."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
-            out, err = process.communicate(timeout=TIMEOUT)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    return process.returncode, out, err
+            process = external.start(command, out, err)
+        except OSError as error:
+            _fail(budget, "that can be run", error.strerror)
+        try:
+            code = external.wait(process, TIMEOUT)
+        except subprocess.TimeoutExpired:
+            _fail(budget, f"that ends within {TIMEOUT:g} s", "it did not")
+        return code, _text(out), _text(err)
+
+
+def _text(file: BinaryIO) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
 
 
 def _read(line: str) -> float | None:
@@ -120,9 +114,9 @@ def _read(line: str) -> float | None:
 
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
-    return lines[-1][-SHOWN:] if lines else ""
+    return lines[-1] if lines else ""
 
 
-def _fail(budget: Budget, rule: str, got: str) -> None:
+def _fail(budget: Budget, rule: str, got: str) -> NoReturn:
     error = f"`measure` must be a command {rule}. Got: {budget.measure}: {got}"
     raise MeasurementError(error)

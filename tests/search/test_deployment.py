@@ -75,18 +75,42 @@ def test_a_command_that_takes_too_long_ends_with_all_that_it_started(
     assert [how for _, how in killed] == [signal.SIGKILL]
 
 
-def test_an_interrupt_ends_the_command(exported, monkeypatch):
-    started = []
+@pytest.mark.parametrize(("line", "code"), [("sleep 60", -signal.SIGKILL), ("true", 0)])
+def test_an_interrupt_ends_the_command(exported, monkeypatch, line, code):
+    waited, wait = [], subprocess.Popen.wait
 
-    def communicate(process, timeout):
-        started.append(process)
-        raise KeyboardInterrupt
+    def interrupted(process, timeout=None):
+        if timeout is not None:
+            waited.append(process)
+            if code == 0:  # It has been waited for already.
+                wait(process)
+            raise KeyboardInterrupt
+        return wait(process)
 
-    monkeypatch.setattr(subprocess.Popen, "communicate", communicate)
-    budget = Budget(latency_ms=5, measure="sh -c 'sleep 60'")
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
+    budget = Budget(latency_ms=5, measure=f"sh -c '{line}'")
     with pytest.raises(KeyboardInterrupt):
         deployment.latency_ms("model", budget, 0)
-    assert started[0].returncode == -signal.SIGKILL
+    assert waited[0].returncode == code
+
+
+def test_a_long_last_line_is_read_whole(exported, program):
+    told = json.dumps({"latency_ms": 12.5, "runs": [10.25] * 200})
+    budget = Budget(latency_ms=5, measure=program(f"print({told!r})"))
+    assert deployment.latency_ms("model", budget, 0) == 12.5
+
+
+def test_a_long_last_line_is_shown_in_short(exported, program):
+    budget = Budget(latency_ms=5, measure=program("print('x' * 5000)"))
+    with pytest.raises(MeasurementError, match=r"'x{300} \.\.\.'$"):
+        deployment.latency_ms("model", budget, 0)
+
+
+def test_what_a_command_leaves_behind_is_not_waited_for(exported, monkeypatch):
+    monkeypatch.setattr(deployment, "TIMEOUT", 3)
+    tells = """sh -c 'sleep 6 & echo "{\\"latency_ms\\": 12.5}"'"""
+    budget = Budget(latency_ms=5, measure=tells)
+    assert deployment.latency_ms("model", budget, 0) == 12.5
 
 
 def test_a_command_that_is_not_there_is_told_before_and_after(exported):

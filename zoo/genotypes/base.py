@@ -121,9 +121,12 @@ class Genotype(abc.ABC):
 def check(valid: bool, name: str, rule: str, value: object) -> None:
     """Raises ValueError, in the project's one form, unless `valid`."""
     if not valid:
-        given = repr(value)
-        given = given if len(given) <= LONGEST else f"{given[:LONGEST]} ..."
-        raise ValueError(f"`{name}` must be {rule}. Got: {given}")
+        raise ValueError(f"`{name}` must be {rule}. Got: {shortened(repr(value))}")
+
+
+def shortened(text: str) -> str:
+    """A text as an error shows it: only its beginning where it is long."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
 def check_whole(value: object, name: str, least: int = 1) -> None:
