@@ -10,6 +10,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from search import ordinary, verdict
+from search.budget import Budget
 from search.evolution import Evolution
 from search.journaled import JournaledOracle
 from search.ledger import (
@@ -78,6 +79,7 @@ class EvolutionOracle(JournaledOracle):
         **unknown,
     ):
         self._refuse(unknown)
+        _check_measured(evolution.budget, archive)
         check_whole(max_trials, "max_trials")
         check_whole(max_crashes, "max_crashes")
         check_whole(max_attempts, "max_attempts")
@@ -255,3 +257,11 @@ class EvolutionOracle(JournaledOracle):
             if self.dispatcher.is_open:
                 self.dispatcher.log("space", space=known.get_config()["space"])
         return None
+
+
+def _check_measured(budget: Budget, archive: Archive | None) -> None:
+    """Raises ValueError where a command would measure what nothing is judged by."""
+    objectives = archive.objectives if archive else ()
+    used = budget.latency_ms is not None or "latency_ms" in objectives
+    rule = "a limit, or an objective, where measure is given"
+    check(used or budget.measure is None, "latency_ms", rule, budget.latency_ms)

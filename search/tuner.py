@@ -58,7 +58,8 @@ class ArchitectureTuner(TrialLoop):
         inherit: Whether a child begins with its parent's weights.
         trial_seconds: A training that takes longer has failed; None is no limit.
         stall_seconds: A worker in which nothing moves for so long ends itself, and its
-            trial goes to another; None is no limit.
+            trial goes to another; None is no limit. 1200 at least where a command of
+            the budget measures.
         trials_per_process: After so many trials `search` returns, and `paused` is
             true; None goes on to the end.
         patience: Seconds a worker waits for a chief that does not answer.
@@ -87,12 +88,8 @@ class ArchitectureTuner(TrialLoop):
         self.latency_seconds = latency_seconds
         self.inherit = inherit
         oracle.distributed = has_chief_oracle()
-        needed = oracle.archive.objectives if oracle.archive else ()
-        budget = oracle.budget
-        if "latency_ms" in needed or budget.runtime or budget.measure:
-            rule = "seconds, as latency_ms is an objective, or the budget says by what"
-            check(latency_seconds is not None, "latency_seconds", rule, None)
-        deployment.check_ready(budget)
+        _check_measuring(oracle, latency_seconds, stall_seconds)
+        deployment.check_ready(oracle.budget)
         if self._is_worker():
             options["overwrite"] = False  # The search is the chief's.
         elif options.get("overwrite"):
@@ -263,6 +260,19 @@ def _check_clips(training: ProxyTraining, oracle: EvolutionOracle) -> None:
     asked, trained = oracle.evolution.clip_spec, training.clip_spec
     rule = f"{asked}, as the oracle has it"
     check(trained == asked, "ProxyTraining.clip_spec", rule, trained)
+
+
+def _check_measuring(
+    oracle: EvolutionOracle, latency_seconds: float | None, stall_seconds: float | None
+) -> None:
+    budget, needed = oracle.budget, oracle.archive.objectives if oracle.archive else ()
+    if "latency_ms" in needed or budget.runtime or budget.measure:
+        rule = "seconds, as latency_ms is an objective, or the budget says by what"
+        check(latency_seconds is not None, "latency_seconds", rule, None)
+    least = 2 * deployment.TIMEOUT  # For the export, too.
+    patient = stall_seconds is None or stall_seconds >= least
+    rule = f"at least {least:g}, or None, as a command of the budget may take long"
+    check(patient or budget.measure is None, "stall_seconds", rule, stall_seconds)
 
 
 def _inherited(model: keras.Model, path: str) -> float:

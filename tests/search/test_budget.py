@@ -105,7 +105,6 @@ def test_zero_batch_size_and_zero_limits_do_not_pass_as_none():
         ({"runtime": "tensorflow", "threads": 4}, "`threads` must be None for tens"),
         ({"runtime": "litert", "threads": 0}, "`threads` must be a whole number"),
         ({"threads": 4}, "`threads` must be left out where no runtime"),
-        ({"measure": "adb"}, "`latency_ms` must be given with measure"),
         ({"measure": " ", "latency_ms": 5}, "`measure` must be a command"),
         ({"measure": "adb 'x", "latency_ms": 5}, "`measure` must be a command"),
         ({"measure": 7, "latency_ms": 5}, "`measure` must be a command"),

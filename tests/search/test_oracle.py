@@ -629,3 +629,14 @@ def test_what_another_process_wrote_meanwhile_is_known(tmp_path):
     run(late)
     assert late.records()[:5] == early.records()
     assert len(late.records()) == 9
+
+
+def test_a_command_measures_what_networks_are_judged_by():
+    budget = Budget(measure="adb")
+    with pytest.raises(ValueError, match="`latency_ms` must be a limit, or an objec"):
+        TournamentOracle(SPACE, 5, budget)
+    with pytest.raises(ValueError, match="`latency_ms` must be a limit, or an objec"):
+        ParetoOracle(SPACE, 5, budget, ("fitness", "macs"), {"macs": 1e9})
+    reference = {"latency_ms": 50}
+    oracle = ParetoOracle(SPACE, 5, budget, ("fitness", "latency_ms"), reference)
+    assert oracle.budget.limits.keys() == {"memory"}

@@ -173,6 +173,16 @@ def test_an_interrupt_passes_through_and_the_trial_runs_again(
     assert len(rows(tmp_path / "parts")) == 3
 
 
+def test_a_worker_that_waits_for_a_command_does_not_stall(tmp_path, exported):
+    budget = Budget(latency_ms=5, measure="true")
+    rule = "`stall_seconds` must be at least 1200, or None, as a command"
+    with pytest.raises(ValueError, match=rule):
+        tuner(tmp_path, budget=budget, stall_seconds=1199)
+    tuner(tmp_path, budget=budget, stall_seconds=1200)
+    tuner(tmp_path, budget=budget, stall_seconds=None)
+    tuner(tmp_path, stall_seconds=1)
+
+
 def test_it_pauses_between_trials_and_goes_on(tmp_path, instant):
     paused = []
     for _ in range(3):
