@@ -82,7 +82,7 @@ def search(
         validation_limit: Most clips to score a network on; None is all.
         scores: As `ProxyTraining` takes them.
         clip_spec: Clips to train on and to keep the budget with; None is what each
-            genotype says. The network that is found may be trained on others after.
+            genotype says. `zoo.train` trains what is found on them, or on others.
         workers: Processes of `python -m search.run` that train, on this machine, beside
             a chief that proposes; 0 is this one process.
         role: "chief" or "worker" of a search on several machines.

@@ -41,14 +41,14 @@ from zoo import (
     inputs,
     lookup,
     members,
-    registry,
     signals,
     summary,
     training,
 )
 from zoo.distribution import current, placed
-from zoo.genotypes import FOUND, ClipSpec, Genotype
+from zoo.genotypes import ClipSpec, Genotype
 from zoo.genotypes.base import check
+from zoo.record import MODEL
 from zoo.weights import load as load_weights
 
 TOP_K = 3
@@ -96,11 +96,13 @@ def train(
 
     Args:
         workdir: Folder of the run.
-        model: A published model's name, or a genotype's JSON file, as a search writes;
-            None where there is a `search`.
+        model: A published model's name, a genotype's JSON file, as a search writes, or
+            what else `zoo.lookup.find` takes by name, such as a run's folder, whose
+            options are not taken over; None where there is a `search`.
         clips: A clip source.
         recipe: How to train; the default suits some hundred clips.
-        clip_spec: Clips to train on; None is what the genotype says.
+        clip_spec: Clips to train on; None is those of the search that found the
+            network, or of the run that it is from, else what the genotype says.
         weights: To begin with: a run's folder, or what `zoo.weights.load` reads.
         new_head: Whether the classifier begins anew, as other classes need it.
         seed: Of the weights, and of the order and the augmentation of the clips.
@@ -146,7 +148,8 @@ def train(
             top_k = TOP_K if top_k is None else top_k
             return _train_members(job, folder, search, top_k, notice)
         start = weights, new_head
-        result = job.train(folder, read_genotype(model), model, notice, 0, start)
+        found = lookup.find(model, "model")
+        result = job.train(folder, *found, model, notice, 0, start)
     if verbose and not dry_run:
         summary.show_commands(folder)
     return result
@@ -168,6 +171,7 @@ class _Job:
         self,
         folder: pathlib.Path,
         genotype: Genotype,
+        clip: ClipSpec,
         title: str,
         notice: signals.Notice,
         number: int = 0,
@@ -175,7 +179,9 @@ class _Job:
         unit: str = "step",
     ) -> dict[str, float]:
         """Trains a network in its folder, or goes on there; of several the number."""
-        clips, spec = self.clips, self.clip_spec or genotype.clip_spec
+        if _began_on_own_clips(folder, genotype):
+            clip = genotype.clip_spec
+        clips, spec = self.clips, self.clip_spec or clip
         about = inference.Description(
             genotype,
             tuple(clips.classes),
@@ -220,14 +226,17 @@ def _train_members(
     job: _Job, folder: pathlib.Path, search: str, top_k: int, notice: signals.Notice
 ) -> dict[str, float]:
     """Trains an ensemble's networks, each in a folder within its own."""
-    verbose = job.how["verbose"]
+    verbose, clip = job.how["verbose"], lookup.searched(search)
     rest = job.options, verbose, job.dry_run
     found, scores = members.chosen(folder, search, top_k, *rest), {}
+    if _began_on_own_clips(folder / "member0", found[0][1]):
+        clip = None
     for number, (candidate, genotype) in enumerate(found):
         name, place = f"member{number}", f"member {number + 1} of {len(found)}"
         title = f"{place}, trial {candidate.trial} of fitness {candidate.fitness:.4g}"
         unit = f"{place}, step"
-        result = job.train(folder / name, genotype, title, notice, number, unit=unit)
+        told = genotype, clip or genotype.clip_spec, title
+        result = job.train(folder / name, *told, notice, number, unit=unit)
         scores |= {name: result["best_score"]} if result else {}
     if job.dry_run:
         return scores
@@ -238,18 +247,15 @@ def _train_members(
     return scores
 
 
-def read_genotype(model: str) -> Genotype:
-    """The genotype of a published name, of a JSON file, or of a search's folder."""
-    if model in FOUND:  # First: its run may be a folder of the same name.
-        return FOUND[model]
-    path = pathlib.Path(model)
-    if path.is_dir():
-        path = path / "best.json"
-        check(path.exists(), "model", "a name, or a search with best.json", model)
-    if path.suffix == ".json" or path.is_file():
-        check(path.is_file(), "model", "a name, or a file that exists", model)
-        return lookup.read(path.read_text("utf-8"), path)
-    return registry.find(model)
+def _began_on_own_clips(folder: pathlib.Path, genotype: Genotype) -> bool:
+    """Whether a folder's run is on a genotype's own clips, as it may go on with them.
+
+    Runs began so on what a search found, before those of the search were taken.
+    """
+    if not (folder / MODEL).is_file():
+        return False
+    about = inference.read_description(folder)
+    return (about.genotype, about.clip_spec) == (genotype, genotype.clip_spec)
 
 
 def _weights_file(place: str) -> pathlib.Path:

@@ -13,7 +13,17 @@ import pytest
 from clip_sources import ArrayClips, tiny_genotype
 
 import zoo
-from zoo import evaluate, flags, launch, members, metrics, monitor, train, training
+from zoo import (
+    evaluate,
+    flags,
+    inference,
+    launch,
+    members,
+    metrics,
+    monitor,
+    train,
+    training,
+)
 from zoo.genotypes import FOUND, ClipSpec
 from zoo.genotypes.base import revised
 from zoo.genotypes.tiny_video import SpatialLayer
@@ -29,16 +39,87 @@ def genotype(tmp_path):
     return str(path)
 
 
-def test_genotypes_come_by_name_file_or_folder(genotype, tmp_path):
-    assert train.read_genotype("tvn1") == FOUND["tvn1"]
-    assert train.read_genotype(genotype) == tiny_genotype()
-    assert train.read_genotype(str(tmp_path)) == tiny_genotype()
+class BuiltError(Exception):
+    """A network would now be built."""
 
 
-def test_folder_named_like_a_model_does_not_hide_it(tmp_path, monkeypatch):
+@pytest.fixture
+def planned(monkeypatch, tmp_path):
+    """Gives the genotype and the clips of what a call would build."""
+
+    def build(about):
+        raise BuiltError(about.genotype, about.clip_spec)
+
+    def plan(model, folder=tmp_path / "run", **options):
+        monkeypatch.setattr(inference.Description, "build", build)
+        with pytest.raises(BuiltError) as built:
+            train.train(str(folder), model, ArrayClips(), **OPTIONS, **options)
+        return built.value.args
+
+    return plan
+
+
+def test_genotypes_come_by_name_file_or_folder(genotype, planned, tmp_path):
+    assert planned("tvn1") == (FOUND["tvn1"], FOUND["tvn1"].clip_spec)
+    for place in (genotype, str(tmp_path)):
+        assert planned(place) == (tiny_genotype(), tiny_genotype().clip_spec)
+
+
+def test_folder_named_like_a_model_does_not_hide_it(tmp_path, monkeypatch, planned):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tvn1").mkdir()
-    assert train.read_genotype("tvn1") == FOUND["tvn1"]
+    assert planned("tvn1")[0] == FOUND["tvn1"]
+
+
+CLIP = ClipSpec(frames=3, rate=2.0, height=24, width=20)
+
+
+def write_claim(folder, clip=CLIP):
+    known = {"search": {"clip_spec": clip and repr(clip)}, "machine": {}}
+    (folder / "search.json").write_text(json.dumps(known))
+
+
+def begin(folder, clip, genotype=None):
+    """A run's folder, as it is once the run has begun."""
+    about = genotype or tiny_genotype(), ("dark", "grey", "light"), "single", clip
+    inference.describe(folder, inference.Description(*about))
+
+
+def test_what_a_search_found_trains_on_its_clips(genotype, planned, tmp_path):
+    own = tiny_genotype().clip_spec
+    write_claim(tmp_path, None)
+    assert planned(genotype)[1] == own
+    write_claim(tmp_path)
+    for place in (genotype, str(tmp_path)):
+        assert planned(place)[1] == CLIP
+        assert planned(place, clip_spec=own)[1] == own
+
+
+def test_a_run_goes_on_with_the_clips_that_it_began_on(genotype, planned, tmp_path):
+    own, write = tiny_genotype().clip_spec, write_claim
+    write(tmp_path)
+    for name, clip in [("own", own), ("searched", CLIP)]:
+        begin(tmp_path / name, clip)
+        assert planned(genotype, tmp_path / name)[1] == clip
+    other = ClipSpec(frames=4, rate=2.0, height=24, width=20)
+    begin(tmp_path / "other", other)  # Given to it, as it must be again.
+    assert planned(genotype, tmp_path / "other")[1] == CLIP
+
+
+def test_a_run_is_trained_anew_on_its_clips(planned, tmp_path):
+    begin(tmp_path / "old", CLIP)
+    for place in (tmp_path / "old", tmp_path / "old" / "model.json"):
+        assert planned(str(place)) == (tiny_genotype(), CLIP)
+
+
+@pytest.mark.parametrize("began", [None, "member0"])
+def test_members_train_on_the_clips_of_their_search(began, search, planned, tmp_path):
+    write_claim(tmp_path / "search")
+    if began:
+        begin(tmp_path / "run" / began, tiny_genotype().clip_spec)
+        members.chosen(tmp_path / "run", search, 2, {}, False)
+    expected = tiny_genotype().clip_spec if began else CLIP
+    assert planned(None, search=search, top_k=2) == (tiny_genotype(), expected)
 
 
 def test_misspelt_option_leaves_no_folder(genotype, tmp_path):
@@ -55,13 +136,30 @@ def test_invalid_genotype_names_the_file(text, reason, tmp_path):
     path = tmp_path / "best.json"
     path.write_text(text)
     with pytest.raises(ValueError, match=rf"best\.json: .*{reason}"):
-        train.read_genotype(str(path))
+        train.train(str(tmp_path / "run"), str(path), ArrayClips())
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("model", ["tnv1", "no/best.json", "."])
-def test_unknown_models_are_refused(model):
-    with pytest.raises(ValueError, match="must be a"):
-        train.read_genotype(model)
+def test_unknown_models_are_refused(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="`model` must be a"):
+        train.train("run", model, ArrayClips())
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 1}'])
+def test_damaged_runs_and_searches_are_one_line(text, tmp_path, genotype):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "model.json").write_text(text)
+    for place in (tmp_path / "run", tmp_path / "run" / "model.json"):
+        line = r"^`.*model\.json` must be written by zoo\.train\. Got: .*$"
+        with pytest.raises(ValueError, match=line):
+            train.train(str(tmp_path / "new"), str(place), ArrayClips())
+    (tmp_path / "search.json").write_text(text)
+    with pytest.raises(ValueError, match=r"search\.json` must be written by search"):
+        train.train(str(tmp_path / "new"), genotype, ArrayClips())
+    assert not (tmp_path / "new").exists()
 
 
 def test_one_class_is_refused(genotype, tmp_path):
