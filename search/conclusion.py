@@ -59,21 +59,27 @@ def conclude(oracle: EvolutionOracle, folder: Path) -> Record:
 
 
 def measure_again(
-    oracle: EvolutionOracle, folder: Path, winner: Record, measure: Callable[[], float]
+    oracle: EvolutionOracle,
+    folder: Path,
+    winner: Record,
+    measure: Callable[[], float],
+    worker: str,
 ) -> None:
     """Tells by how much the best network keeps the latency that the budget promised.
 
     It is measured once, and that kept in the folder. Nothing is told where there is no
-    limit, or trials were not measured, or by workers, whose devices a chief has not.
+    limit, or trials were not measured. What another process measured without exporting
+    it stays so, as workers may have devices that this one has not.
 
     Args:
         oracle: Of a search that has ended.
         folder: Of the search.
         winner: The best trial.
         measure: Gives the network's milliseconds.
+        worker: The name by which this process runs trials.
     """
     budget = oracle.budget
-    elsewhere = oracle.distributed and budget.form is None
+    elsewhere = budget.form is None and winner.details.get("worker") != worker
     measured = winner.details.get("latency_ms") is not None
     if budget.latency_ms is None or elsewhere or not measured:
         return
@@ -102,10 +108,9 @@ def _unmet(budget: Budget, records: list[Record]) -> str:
     """Says which limits were broken on the machine, and how near the trials came."""
     measured = [r.details for r in records if r.status == "over budget"]
     if not measured:
-        return (
-            "`recipe` must be one that networks train by. Got: none of "
-            f"{len(records)} does; the last: {progress.outcome(records[-1])}"
-        )
+        reasons = {record.details.get("reason") for record in records}
+        rule = f"{_asked(budget, reasons)}. Got: none of {len(records)} does"
+        return f"{rule}; the last: {progress.outcome(records[-1])}"
     costs = [budget.quantities(_cost(details)) for details in measured]
     names = sorted({name for details in measured for name in details["violations"]})
     found = [_least(name, costs, budget.limits[name]) for name in names]
@@ -113,6 +118,18 @@ def _unmet(budget: Budget, records: list[Record]) -> str:
         "`budget` must be one that networks meet on this machine. Got: none of "
         f"{len(records)} does; the smallest of each: {', '.join(found)}"
     )
+
+
+def _asked(budget: Budget, reasons: set[str | None]) -> str:
+    """What would be needed where all trials have failed."""
+    if reasons == {"not measured"}:
+        return "`measure` must be a command that tells what networks take"
+    if reasons == {"infeasible"}:
+        runtime = budget.form or budget.runtime
+        if runtime is None:
+            return "`space` must be one whose networks are built"
+        return f"`runtime` must be one that networks of the space run by, not {runtime}"
+    return "`recipe` must be one that networks train by"
 
 
 def _least(name: str, costs: list[dict[str, float]], limit: float) -> str:

@@ -172,6 +172,7 @@ class _Search:
             signals.interrupt_on_term()
         if RECORDED in os.environ:
             supervisor.end_with_parent()
+        # The tuner's own check is too late for a folder, and a supervisor has no tuner.
         deployment.check_ready(self.oracle.budget)
         self._settle(workers, role)
         if workers and not (role != "worker" and self._is_finished()):
@@ -188,7 +189,7 @@ class _Search:
             _restart()
         winner = conclude(self.oracle, self.folder)
         measure = functools.partial(tuner.latency_ms, winner.trial)
-        measure_again(self.oracle, self.folder, winner, measure)
+        measure_again(self.oracle, self.folder, winner, measure, tuner.tuner_id)
         return winner
 
     def _is_finished(self) -> bool:

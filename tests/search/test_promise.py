@@ -9,11 +9,12 @@ from search.history import Record
 RUNTIME = {"runtime": "litert", "threads": 4}
 
 
-def again(folder, measured=9.6, latency=9.0, distributed=False, **limits):
+def again(folder, measured=9.6, latency=9.0, worker="tuner0", **limits):
     """Measures the best trial again; gives how often it was done."""
     budget = Budget(**{"latency_ms": 10, **RUNTIME, **limits})
-    oracle = types.SimpleNamespace(budget=budget, distributed=distributed)
-    best = Record("0007", "{}", "completed", 0.5, details={"latency_ms": latency})
+    oracle = types.SimpleNamespace(budget=budget)
+    details = {"latency_ms": latency, "worker": worker}
+    best = Record("0007", "{}", "completed", 0.5, details=details)
     calls = []
 
     def measure():
@@ -22,7 +23,7 @@ def again(folder, measured=9.6, latency=9.0, distributed=False, **limits):
             raise measured
         return measured
 
-    conclusion.measure_again(oracle, folder, best, measure)
+    conclusion.measure_again(oracle, folder, best, measure, "tuner0")
     return len(calls)
 
 
@@ -56,9 +57,10 @@ def test_what_is_kept_is_not_measured_again(tmp_path, capsys):
     [
         {"latency_ms": None},
         {"latency": None},
-        {"distributed": True, "runtime": None, "threads": None},
+        {"worker": "host-0", "runtime": None, "threads": None},
+        {"worker": "host-0", "runtime": "jax", "threads": None},
     ],
-    ids=["no limit", "not measured", "measured elsewhere"],
+    ids=["no limit", "not measured", "measured elsewhere", "by a backend"],
 )
 def test_where_nothing_was_promised_here_nothing_is_told(tmp_path, capsys, case):
     assert again(tmp_path, **case) == 0
@@ -66,8 +68,12 @@ def test_where_nothing_was_promised_here_nothing_is_told(tmp_path, capsys, case)
     assert promise.read(tmp_path) is None
 
 
-def test_a_chief_measures_what_is_exported(tmp_path):
-    assert again(tmp_path, distributed=True) == 1
+def test_what_is_exported_is_measured_where_another_did(tmp_path):
+    assert again(tmp_path, worker="host-0") == 1
+
+
+def test_what_a_backend_runs_is_measured_by_who_did_before(tmp_path):
+    assert again(tmp_path, runtime=None, threads=None) == 1
 
 
 def test_a_failure_is_told_and_nothing_kept(tmp_path, capsys):

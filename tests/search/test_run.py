@@ -7,8 +7,9 @@ import sys
 import types
 
 import pytest
+from keras_tuner.errors import FailedTrialError
 
-from search import network, progress, run, supervisor
+from search import deployment, network, progress, run, supervisor
 from search.budget import Budget, machine_memory
 from search.random_search import RandomOracle
 from search.spaces.tiny_video import TinyVideoSpace
@@ -254,6 +255,22 @@ def test_a_promise_is_told_where_there_was_one(tmp_path, limits, capsys):
     assert "promised" not in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("command")
+def test_what_a_worker_measured_is_not_measured_elsewhere(
+    tmp_path, monkeypatch, capsys
+):
+    budget = Budget(latency_ms=5)
+    monkeypatch.setenv(network.TUNER_ID, "host-0")
+    search(tmp_path, budget=budget)
+    (tmp_path / "promise.json").unlink()
+    monkeypatch.delenv(network.TUNER_ID)
+    capsys.readouterr()
+    for options in ({}, {"workers": 2}):
+        search(tmp_path, budget=budget, options=options)
+        assert "promised" not in capsys.readouterr().out
+    assert not (tmp_path / "promise.json").exists()
+
+
 def test_a_device_that_is_not_there_leaves_the_folder_free(tmp_path, exported):
     budget = Budget(latency_ms=5, measure="/none/adb.sh")
     with pytest.raises(ValueError, match="`measure` must be a command that is there"):
@@ -270,6 +287,33 @@ def test_no_network_that_trains_is_said(tmp_path, monkeypatch):
     message = r"`recipe` must be .* none of 3 does; the last: failed \(the loss on"
     with pytest.raises(ValueError, match=message):
         search(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("device", "told"),
+    [
+        ({"runtime": "onnx"}, "`runtime` must be one that .* by, not onnx"),
+        ({"measure": "true"}, "`runtime` must be one that .* by, not litert"),
+        ({}, "`space` must be one whose networks are built"),
+    ],
+)
+def test_networks_that_can_not_be_had_are_said(
+    tmp_path, exported, monkeypatch, device, told
+):
+    def refuse(*arguments):
+        raise FailedTrialError("no such operation")
+
+    monkeypatch.setattr(deployment, "check_ready", lambda budget: None)
+    monkeypatch.setattr(deployment, "latency_ms", refuse)
+    message = rf"{told}.* none of 3.* the last: failed \(no such operation\)$"
+    with pytest.raises(ValueError, match=message):
+        search(tmp_path, budget=Budget(latency_ms=5, **device))
+
+
+def test_a_command_that_tells_nothing_is_said(tmp_path, exported):
+    message = r"`measure` must be a command that tells .* none of 3.* ended with 1"
+    with pytest.raises(ValueError, match=message):
+        search(tmp_path, budget=Budget(latency_ms=5, measure="false"))
 
 
 def test_crashes_in_a_row_end_the_search_in_one_line(tmp_path, monkeypatch):
