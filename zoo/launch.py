@@ -26,6 +26,8 @@ PACKAGES = ("zoo", "search", "search.spaces", "datasets")
 RESUMES = "the same command goes on"
 # What a job may be given in place of an argument, which then is None.
 INSTEAD = {"model": "search"}
+CLIP = ("frames", "rate", "height", "width", "segments")
+PLAIN_CLIP = r"@[\w.]*ClipSpec\(\)"
 for folder in gin_files.FOLDERS:
     gin.add_config_file_search_path(str(folder))
 
@@ -94,8 +96,6 @@ def configure(job: str, values: FlagValues, options: list[str]) -> Callable:
             if given(values, name) is not None:
                 line = f"{job}.{name} = {given(values, name)!r}"
                 gin.parse_config([REGISTER, f"import {module}", line])
-        if values.smoke:
-            _shrink_clips(job)
         if given(values, "steps") is not None:
             _bind_steps(values.steps)
         data = given(values, "data")
@@ -108,6 +108,8 @@ def configure(job: str, values: FlagValues, options: list[str]) -> Callable:
             _bind_clips(job, data)
         for binding in values.gin_bindings:
             bind(binding)
+        if values.smoke:
+            _shrink_clips(job, values.gin_bindings)
         for name, other in INSTEAD.items():
             if _bound(f"{job}.{other}") is not None and _bound(f"{job}.{name}") is None:
                 gin.parse_config([REGISTER, f"import {module}", f"{job}.{name} = None"])
@@ -198,6 +200,13 @@ def _bound(name: str) -> object:
         return None
 
 
+def _resolved(name: str) -> object:
+    """The same, or of a macro what it stands for."""
+    value = _bound(name)
+    macro = str(value)[:1] == "%" and not isinstance(value, str)
+    return value.scoped_configurable_fn() if macro else value
+
+
 def _bind_steps(steps: int) -> None:
     from zoo.training import Recipe  # Imports Keras.
 
@@ -208,12 +217,23 @@ def _bind_steps(steps: int) -> None:
         bind(f"training.Recipe.warmup_steps = {warmup * steps // old}")
 
 
-def _shrink_clips(job: str) -> None:
-    """Has a network that is to be trained read small clips."""
-    model = _bound(f"{job}.model")
-    if model is None or "clip_spec" not in signature(job).parameters:
+def _shrink_clips(job: str, bindings: list[str]) -> None:
+    """Has networks that are to be trained read small clips, but where a flag says."""
+    if "clip_spec" not in signature(job).parameters:
         return
-    lines = smoke.clip_bindings(model)
+    known = {name: _resolved(f"{job}.{name}") for name in ("model", "search")}
+    places = [(place, name) for name, place in known.items() if isinstance(place, str)]
+    text = "\n".join(bindings)
+    clip = str(_bound(f"{job}.clip_spec"))
+    own = re.search(r"\.clip_spec\s*=", text) and not re.fullmatch(PLAIN_CLIP, clip)
+    if own or not places:
+        return
+    fields = {name: _resolved(f"zoo.genotypes.ClipSpec.{name}") for name in CLIP}
+    bound = {name: value for name, value in fields.items() if value is not None}
+    if clip != "None":  # What it leaves out is as a clip has it, not the network.
+        bound.setdefault("segments", None)
+    given = re.findall(r"\bClipSpec\.(\w+)\s*=", text)
+    lines = smoke.clip_bindings(*places[0], bound, given)
     for line in lines:
         bind(line)
     if lines:

@@ -307,6 +307,7 @@ def write_search(folder):
         text = genotype.to_json().replace('"', '""')
         lines.append(f'000{number},"{text}",{(0.3, 0.5, 0.4)[number]},True,')
     (folder / "history.csv").write_text("\n".join(lines) + "\n")
+    (folder / "best.json").write_text(best.to_json() + "\n")
     (folder / "journal.jsonl").write_text('{"event":"open","max_trials":9}\n')
     return str(folder)
 
