@@ -84,7 +84,7 @@ def test_a_model_by_a_macro_or_a_binding_is_shrunk(value, tmp_path):
 
 def test_a_model_that_is_no_text_is_left_alone(tmp_path):
     assert configured(tmp_path, "--gin_bindings=train.train.model = 5") is None
-    with pytest.raises(ValueError, match="`model` must be .*Got: '%tvn'"):
+    with pytest.raises(ValueError, match=r"`model` must be .*Got: '%tvn'"):
         configured(tmp_path, "--model=%tvn")
 
 
