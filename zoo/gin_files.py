@@ -4,6 +4,8 @@ import difflib
 import pathlib
 import re
 
+from zoo.genotypes.base import check
+
 ROOT = pathlib.Path(__file__).parent.parent
 # The wheel has the configs in the package, a checkout beside it.
 FOLDERS = (ROOT / "zoo" / "configs", ROOT / "gin")
@@ -29,12 +31,26 @@ def _there(path: str) -> pathlib.Path | None:
     return next((file.absolute() for file in files if file.is_file()), None)
 
 
-def with_included(file: pathlib.Path) -> str:
-    """A config with those that it includes, as far as they are found."""
-    text = file.read_text(encoding="utf-8")
-    names = re.findall(r"^include ['\"](.*)['\"]", text, re.MULTILINE)
-    found = [_there(name) for name in names]
-    return "\n".join([text, *(with_included(path) for path in found if path)])
+def with_included(file: pathlib.Path, within: tuple[pathlib.Path, ...] = ()) -> str:
+    """A config with those that it includes, as far as they are found.
+
+    Args:
+        file: The config.
+        within: Those that include it.
+
+    Raises:
+        ValueError: It includes itself, or is no text in UTF-8.
+    """
+    again = file in within
+    check(not again, "gin_file", "one that does not include itself", str(file))
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"`gin_file` must be in UTF-8. Got: {file}: {error}") from None
+    names = re.findall(r"^\s*include\s*['\"](.*?)['\"]", text, re.MULTILINE)
+    found = [path for path in map(_there, names) if path]
+    inner = [with_included(path, (*within, file)) for path in found]
+    return "\n".join([text, *inner])
 
 
 def smoke(module: str) -> pathlib.Path:
