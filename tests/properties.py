@@ -41,6 +41,15 @@ def is_line(text, most=1000):
     return bool(text.strip()) and "\n" not in text and len(text) <= most
 
 
+def is_clear(text, *names):
+    """Whether it is one line of the project's form, or one that has one of the names.
+
+    Else it is an error of NumPy, say, which tells a user nothing of what to mend.
+    """
+    told = "must be" in text or any(name in text for name in names)
+    return is_line(text) and told
+
+
 def spoilt(tree, data):
     """A JSON tree of which one part is lost, doubled, or something else."""
     if isinstance(tree, dict | list) and tree and data.draw(st.integers(0, 3)):

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from properties import JSON, done, examples, is_line, spoilt
+from properties import JSON, done, examples, is_clear, spoilt
 
 from zoo.genotypes import FOUND, Genotype, from_json
 
@@ -14,14 +14,14 @@ def read(text):
     """A genotype, which comes back from its own JSON; None where it is refused."""
     found = done(lambda: from_json(text))
     if isinstance(found, str):
-        assert is_line(found), found
+        assert is_clear(found), found
         return None
     assert isinstance(found, Genotype)
     assert from_json(found.to_json()) == found
     return found
 
 
-@examples(100)
+@examples(50)
 @given(JSON)
 def test_any_json_is_refused(tree):
     assert read(json.dumps(tree)) is None
@@ -34,7 +34,7 @@ def test_any_text_is_refused(text):
 
 
 @pytest.mark.parametrize("family", sorted({g.family for g in FOUND.values()}))
-@examples(60)
+@examples(30)
 @given(data=st.data())
 def test_a_spoilt_genotype_is_refused_or_another(family, data):
     names = sorted(name for name, g in FOUND.items() if g.family == family)
@@ -43,7 +43,7 @@ def test_a_spoilt_genotype_is_refused_or_another(family, data):
     if found is not None:
         cost = done(lambda: found.cost(num_classes=3))
         if isinstance(cost, str):  # Too small a clip for its strides, say.
-            assert "must be" in cost
+            assert is_clear(cost), cost
         else:
             assert cost.parameters > 0
             assert cost.macs >= 0
