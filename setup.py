@@ -1,14 +1,20 @@
 """Package metadata. Pinned versions are in constraints.txt, tools in pyproject.toml."""
 
+import pathlib
+import re
+
 from setuptools import find_packages, setup
 
+# Said in one place, and read without importing Keras.
+TEXT = pathlib.Path(__file__).with_name("zoo").joinpath("__init__.py").read_text()
+VERSION = re.search(r'^__version__ = "(.*)"$', TEXT, re.MULTILINE)[1]
 JAX = ["jax>=0.10", "jaxlib>=0.10"]
 REPORT = ["plotly>=7"]
 EXPORT = ["ai-edge-litert>=2", "onnx>=1.17", "onnxruntime>=1.20", "tf2onnx>=1.17"]
 
 setup(
     name="video-zoo",
-    version="0.1.0.dev0",
+    version=VERSION,
     description="Searched video networks, and the searches that find them, on Keras 3",
     license="Apache-2.0",
     python_requires=">=3.11",
