@@ -197,62 +197,65 @@ def read(
         uint8 (views, frames, height, width, 3), or with maps 4: each pixel's class; of
         a video of flow 2, its levels.
     """
-    size, pictures = (clip_spec.height, clip_spec.width), Crops(clip_spec, views)
-    picture = []
+    size, picture = (clip_spec.height, clip_spec.width), []
 
     def fit(*shape: int) -> tuple[int, int]:
         picture[:] = shape
         return views[0].fit(shape, size)
 
-    kept, clips = pictures.read(video, wanted, fit), []
+    kept, scaled = crops(video, wanted, clip_spec, views, fit)
+    clips = []
     for view, clip in zip(views, kept, strict=True):
         if view.mirrored and clip.shape[-1] == flow.CHANNELS:
             clip = flow.turned(clip)
         if maps is not None:
             at, step = video.times[wanted], -1 if view.mirrored else 1
-            corner = view.corner(pictures.shape, size)
-            numbers = maps.crop(at, pictures.shape, corner, size, tuple(picture))
+            corner = view.corner(scaled, size)
+            numbers = maps.crop(at, scaled, corner, size, tuple(picture))
             clip = np.concatenate([clip, numbers[:, :, ::step, None]], axis=-1)
         clips.append(operations.apply(clip, view.operations))
     return np.stack(clips) if len(clips) > 1 else clips[0][None]
 
 
-class Crops:
-    """What views show of the frames of a video, cut out as soon as one is decoded.
+def crops(
+    video: Video,
+    wanted: np.ndarray,
+    clip_spec: ClipSpec,
+    views: Sequence[View],
+    fit: Fit,
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """Reads what views show of a video's frames, cut out as soon as one is decoded.
 
     So that each pixel is copied once, and only those that are kept.
 
     Args:
-        clip_spec: Frames, height and width.
-        views: Of the frames.
+        video: To read from.
+        wanted: Numbers of the frames.
+        clip_spec: Height and width.
+        views: Of these frames.
+        fit: Gives the height and width to scale a picture to.
 
-    Attributes:
-        shape: Height and width of the picture that was cropped last.
+    Returns:
+        uint8 (views, frames, height, width, channels), and the height and width of the
+        scaled picture that was cropped last.
     """
+    size, clips, shape = (clip_spec.height, clip_spec.width), None, None
+    numbers = itertools.count()
 
-    def __init__(self, clip_spec: ClipSpec, views: Sequence[View]):
-        self.shape: tuple[int, int] | None = None
-        self._size = clip_spec.height, clip_spec.width
-        self._views, self._count, self._clips = views, 0, None
-
-    def read(self, video: Video, wanted: np.ndarray, fit: Fit) -> np.ndarray:
-        """Reads frames, uint8 (views, frames, height, width, channels)."""
-        self._count, self._clips = 0, None
-        self._wanted = len(wanted)
-        order = video.frames(wanted, fit, self._keep)
-        in_order = order == [*range(len(order))]
-        return self._clips if in_order else self._clips[:, order]
-
-    def _keep(self, channels: Sequence[np.ndarray]) -> int:
+    def keep(channels: Sequence[np.ndarray]) -> int:
         """Crops a picture, and gives its number among those that were."""
-        if self._clips is None:
-            shape = len(self._views), self._wanted, *self._size, len(channels)
-            self._clips = np.empty(shape, "uint8")
-        self.shape = channels[0].shape
-        for view, clip in zip(self._views, self._clips, strict=True):
-            crop(channels, view, clip[self._count])
-        self._count += 1
-        return self._count - 1
+        nonlocal clips, shape
+        if clips is None:
+            whole = len(views), len(wanted), *size, len(channels)
+            clips = np.empty(whole, "uint8")
+        number, shape = next(numbers), channels[0].shape
+        for view, clip in zip(views, clips, strict=True):
+            crop(channels, view, clip[number])
+        return number
+
+    order = video.frames(wanted, fit, keep)
+    in_order = order == [*range(len(order))]
+    return clips if in_order else clips[:, order], shape
 
 
 def crop(channels: Sequence[np.ndarray], view: View, out: np.ndarray) -> np.ndarray:

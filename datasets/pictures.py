@@ -36,20 +36,31 @@ def upright(
     scaler: VideoReformatter,
     keep: Keep = whole,
 ) -> Any:
-    """Turns a frame upright, scales it, and gives what is kept of it in RGB."""
+    """Turns a frame upright, scales it, and gives what is kept of it in RGB.
+
+    Args:
+        frame: As it was decoded, which may lie on its side.
+        fit: Gives the (height, width) to scale to from those of the upright picture;
+            it is not scaled without.
+        scaler: Converts and scales; one that was used before is quicker.
+        keep: Gets the red, green and blue channel, each uint8 (height, width).
+
+    Returns:
+        What `keep` gives: by default uint8 (height, width, 3).
+    """
     height, width, turns = upright_shape(frame)
     if fit is not None:
         height, width = fit(height, width)
     if turns % 2:
         height, width = width, height
-    # More threads cost more than they save on one frame.
+    # More threads cost more than they save on one frame. What is scaled is made planar:
+    # in "rgb24" two pixels share a colour where the width is even, and it is slow where
+    # it is odd. What keeps its size is only converted, and has neither fault.
     how = {"interpolation": "BILINEAR", "threads": 1}
     if (height, width) == (frame.height, frame.width):
         image = scaler.reformat(frame, format="rgb24", **how).to_ndarray()
         channels = np.moveaxis(image, -1, 0)
     else:
-        # In "rgb24" two pixels share a colour where the width is even, and it is slow
-        # where it is odd.
         planes = scaler.reformat(frame, width, height, "gbrp", **how).planes
         channels = [_pixels(planes[number]) for number in (2, 0, 1)]
     return keep([np.rot90(channel, turns) for channel in channels])
