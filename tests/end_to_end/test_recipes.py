@@ -1,9 +1,11 @@
 """Every training config builds its network and takes two steps on tiny clips."""
 
+import gc
 import pathlib
 import re
 
 import gin
+import keras
 import numpy as np
 import pytest
 from clip_sources import ArrayClips, tiny_genotype
@@ -38,6 +40,14 @@ def cases():
     for path in sorted(FOLDER.glob("train/*.gin")):
         if model_of(path) in FOUND:
             yield pytest.param(path, id=path.stem)
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    """Networks of earlier tests, which Keras keeps: all together fill the memory."""
+    yield
+    keras.utils.clear_session()
+    gc.collect()
 
 
 def train(path, model, workdir):
