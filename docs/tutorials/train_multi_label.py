@@ -28,8 +28,9 @@ def main():
     """Goes through the tutorial."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", help="a CSV table of videos")
-    parser.add_argument("--model", help="a model's name, such as assemblenet50")
+    parser.add_argument("--model", help="a graph of AssembleNet by name")
     parser.add_argument("--frames", type=int, default=8, help="of a clip")
+    parser.add_argument("--rate", type=float, default=6.0, help="of a clip, a second")
     parser.add_argument("--size", type=int, default=32, help="of a clip, in pixels")
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--batch_size", type=int, default=8)
@@ -49,8 +50,8 @@ def main():
     clips = VideoTable(str(table))
     print(f"{len(clips.classes)} labels, {clips.size('train')} videos to train on")
 
-    # 2. A network: a published one by its name, or a graph. This is one of the first
-    #    population of a search, of 26 layers and a sixteenth of the channels. Its
+    # 2. A network: a published graph by its name, or a new one. This is one of the
+    #    first population of a search, of 26 layers and a sixteenth of the channels. Its
     #    optical flow is computed from the RGB clip, inside.
     model = given.model
     if model is None:
@@ -62,7 +63,7 @@ def main():
 
     # 3. The training. The classifier takes the greatest of all times (pooling="max"),
     #    as an action fills only a part of a clip: the paper does so for Charades.
-    spec = zoo.ClipSpec(given.frames, rate=6.0, height=given.size, width=given.size)
+    spec = zoo.ClipSpec(given.frames, given.rate, height=given.size, width=given.size)
     recipe = Recipe(
         steps=given.steps,
         batch_size=given.batch_size,
