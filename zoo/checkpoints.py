@@ -72,7 +72,7 @@ def restore(
             stored = {name: file[name] for name in file.files}
         means = stored.pop("means", ())  # Older files have none.
         progress = _progress(stored.pop("step"), stored.pop("best"), means)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"`workdir` must hold a checkpoint that can be read. Got: {path}, {error}"
         ) from None

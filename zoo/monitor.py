@@ -24,7 +24,7 @@ class MetricsTable:
     def __init__(self, path: str | os.PathLike, columns: list[str], step: int):
         self.path = pathlib.Path(path)
         self.columns = ["step", *columns]
-        rows = read_table(self.path) if self.path.exists() else []
+        rows = read_table(self.path)
         kept = [row for row in rows if 0 < row.get("step", 0) <= step]
         write_text(self.path, "".join(map(self._line, [None, *kept])))
 
@@ -43,9 +43,16 @@ class MetricsTable:
 
 
 def read_table(path: str | os.PathLike) -> list[dict[str, float]]:
-    """Reads metrics.csv; empty cells, and a line that a kill cut off, are left out."""
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    """The rows of metrics.csv; none where there is no such file.
+
+    Empty cells are left out, and so is a line that a kill or a full disk cut off.
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8") as file:
+        # The last number of a line without an end may lack digits.
+        rows = list(csv.DictReader(line for line in file if line.endswith("\n")))
     return [
         {name: float(cell) for name, cell in row.items() if cell}
         for row in rows

@@ -155,8 +155,7 @@ def _scores(folder, task: str, result: dict[str, float]) -> dict[str, object]:
 
 def _time(folder: pathlib.Path) -> dict[str, object]:
     """From `speed.csv`, so of all processes that the run took together."""
-    path = folder / SPEED
-    rows = monitor.read_table(path) if path.exists() else []
+    rows = monitor.read_table(folder / SPEED)
     total = {name: sum(r.get(name, 0) for r in rows) for name in ("seconds", "aside")}
     speeds = [row for row in rows if "clips_per_second" in row]
     count = sum(row["clips_per_second"] * row["seconds"] for row in speeds)

@@ -37,6 +37,14 @@ def test_weights_that_are_no_numbers_leave_the_old_checkpoint(bad, tmp_path):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nothing"])
+def test_damaged_checkpoint_is_told_in_a_line(content, tmp_path):
+    path = tmp_path / "c.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="`workdir` must hold a checkpoint that"):
+        checkpoints.restore(path, [])
+
+
 @pytest.mark.parametrize("others", [[[1, 2, 3]], [[1, 2], 3], []])
 def test_state_of_another_model_changes_nothing(others, tmp_path):
     path, current = tmp_path / "c.npz", variables(*others)

@@ -23,6 +23,17 @@ def test_resumed_table_drops_later_rows_and_a_torn_line(tmp_path):
     assert path.read_text() == "step,loss\n1,0.5\n2,0.4\n3,0.25\n"
 
 
+@pytest.mark.parametrize("torn", ["4,0.3,2.5", "4,0.3,2.5e-", "4,0.3"])
+def test_a_line_that_was_cut_off_is_no_row(torn, tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text(f"step,loss,top1\n3,0.5,0.25\n{torn}")
+    assert monitor.read_table(path) == [{"step": 3, "loss": 0.5, "top1": 0.25}]
+
+
+def test_no_table_has_no_rows(tmp_path):
+    assert monitor.read_table(tmp_path / "m.csv") == []
+
+
 def test_new_run_forgets_the_rows_of_one_that_never_saved(tmp_path):
     path = tmp_path / "m.csv"
     path.write_text("step,loss\n1,0.5\n")
