@@ -58,6 +58,10 @@ def average_precisions(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
     A positive whose score is not a number counts as missed, a negative as above all.
 
+    Args:
+        labels: 0 or 1, (clips, classes).
+        scores: Logits or probabilities, (clips, classes).
+
     Returns:
         Array (classes,); NaN for a class without positives.
     """
@@ -83,7 +87,13 @@ def _average_precision(truth: np.ndarray, scores: np.ndarray) -> float:
 def confusion_matrix(
     labels: np.ndarray, guesses: np.ndarray, num_classes: int
 ) -> np.ndarray:
-    """Counts of clips by true class (row) and guessed class (column)."""
+    """Counts of clips by true class (row) and guessed class (column).
+
+    Args:
+        labels: Class numbers, (clips,).
+        guesses: The same.
+        num_classes: Rows and columns.
+    """
     counts = np.zeros((num_classes, num_classes), int)
     np.add.at(counts, (labels, guesses), 1)
     return counts
@@ -105,6 +115,11 @@ def scores_of(task: str, labels: np.ndarray, scores: np.ndarray) -> dict[str, fl
 def of_classes(task: str, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Accuracy ("single") or average precision ("multi") of each class.
 
+    Args:
+        task: "single" or "multi" label.
+        labels: (clips,) or (clips, classes).
+        scores: Logits or probabilities, (clips, classes); ties as in `top_k`.
+
     Returns:
         Array (classes,); NaN for a class without clips.
     """
@@ -112,7 +127,7 @@ def of_classes(task: str, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
         return average_precisions(labels, scores)
     count = scores.shape[1]
     counts = np.bincount(labels, minlength=count)
-    right = np.bincount(labels[scores.argmax(axis=1) == labels], minlength=count)
+    right = np.bincount(labels[hits(labels, scores)], minlength=count)
     missing = np.full(count, np.nan)
     return np.divide(right, counts, where=counts > 0, out=missing)
 
@@ -139,6 +154,11 @@ def shares(
 ) -> list[float]:
     """Shares of the members of an ensemble, of sum 1.
 
+    Args:
+        count: Of the members.
+        weights: Of the members, in any scale; None is equal ones.
+        average: Of what: checked only, as it comes with the weights.
+
     Raises:
         ValueError: `weights` are no numbers from 0 on, one for each of `count` members,
             or there is no such `average`.
@@ -164,6 +184,9 @@ def fused(
         logits: Of each member, (…, classes).
         weights: Of the members; None is equal ones.
         average: Whether of "probabilities" or of "logits".
+
+    Returns:
+        float32 (…, classes).
     """
     parts = list(logits)
     if average == "probabilities":

@@ -114,6 +114,15 @@ def test_fusion_of_logits_of_any_shape():
     assert metrics.shares(4) == [0.25] * 4
 
 
+@pytest.mark.parametrize("bad", [0.5, np.nan])
+def test_classes_agree_with_their_mean_on_ties_and_on_what_is_no_number(bad):
+    labels, scores = np.array([0, 1, 1]), np.full((3, 2), bad)
+    scores[2] = 0, 1
+    values = metrics.of_classes("single", labels, scores)
+    np.testing.assert_array_equal(values, [0, 0.5])
+    assert metrics.mean_class_accuracy(labels, scores) == 0.25
+
+
 def test_scores_of_classes_leave_out_those_without_clips():
     labels, scores = np.array([0, 0, 2]), np.array([[2, 1, 0], [0, 1, 0], [0, 0, 1]])
     values = metrics.of_classes("single", labels, scores)
