@@ -1,6 +1,5 @@
 """Networks side by side: what each costs, how quick it is, how often it is right."""
 
-import csv
 import dataclasses
 import json
 import os
@@ -12,15 +11,13 @@ from dataclasses import dataclass, field
 
 import keras
 
-from zoo import cost, files, inference, monitor, registry, runtimes
+from zoo import cost, files, inference, monitor, registry, runtimes, tables
 from zoo.fusing import fuse
 from zoo.genotypes.base import check
 from zoo.genotypes.found.reported import REPORTED
 from zoo.record import BENCHMARK, METRICS
 
 PATIENCE = 5.0  # Seconds before a progress is shown, and between two.
-# What has to be installed for a runtime.
-MODULES = {"litert": "ai_edge_litert.interpreter", "onnx": "onnxruntime"}
 JSON, CSV, PICTURE = BENCHMARK
 
 
@@ -80,7 +77,7 @@ def compare(
         tell(f"preparing {name}, {number} of {len(names)}")
         model, row = _row(name, num_classes)
         for kind in kinds:
-            own = threads if kind in MODULES else None
+            own = threads if kind in runtimes.MODULES else None
             try:
                 calls[name, kind] = cost.prepared(model, batch_size, kind, own)
             except ValueError as error:
@@ -94,15 +91,14 @@ def compare(
 
 
 def check_runtimes(kinds: Sequence[str]) -> None:
-    """Raises ValueError where a runtime is unknown, or can not be used here."""
+    """Raises ValueError where a runtime is unknown, or can not be used here.
+
+    Args:
+        kinds: Some of `runtimes.RUNTIMES`.
+    """
     for kind in kinds:
         check(kind in runtimes.RUNTIMES, "runtimes", f"of {runtimes.RUNTIMES}", kind)
-        if kind in MODULES:
-            runtimes.need(MODULES[kind])
-        else:
-            backend = keras.backend.backend()
-            rule = f"of Keras' backend, {backend}, or litert or onnx"
-            check(kind == backend, "runtimes", rule, kind)
+        runtimes.check_usable(kind)
 
 
 def _progress(tell: Callable[[str], None]) -> Callable[[float], None]:
@@ -145,11 +141,9 @@ def own_score(folder: str | os.PathLike) -> tuple[float | None, str]:
         if path.is_file():
             scores = json.loads(path.read_text("utf-8"))
             return 100 * scores[_main(scores)], f"own {split}"
-    path = pathlib.Path(folder, METRICS)
-    rows = monitor.read_table(path) if path.exists() else []
     found = [
         row[f"validation_{name}"]
-        for row in rows
+        for row in monitor.read_table(pathlib.Path(folder, METRICS))
         for name in ("top1", "map")
         if f"validation_{name}" in row
     ]
@@ -255,11 +249,11 @@ def write(
     record["networks"] = [dataclasses.asdict(row) for row in rows]
     files.write_json(folder / JSON, record)
     flat = [_flat(row, kinds) for row in rows]
-    with files.replacing(folder / CSV) as temporary, temporary.open("w") as file:
-        writer = csv.DictWriter(file, list(flat[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(flat)
-    shown = [r for r in rows if kinds and r.accuracy and kinds[0] in r.latencies]
+    names = list(flat[0])
+    cells = [[row[name] for name in names] for row in flat]
+    tables.write_table(folder / CSV, names, cells)
+    known = [row for row in rows if row.accuracy is not None]
+    shown = [row for row in known if kinds and kinds[0] in row.latencies]
     if shown:
         from zoo import scatter  # Draws, which takes long to import.
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 
-from zoo import files
+from zoo import pictures
 
 
 def draw(path: str | os.PathLike, rows: Sequence, runtime: str) -> None:
@@ -27,8 +27,8 @@ def draw(path: str | os.PathLike, rows: Sequence, runtime: str) -> None:
         points = axes.scatter(*zip(*places, strict=True), label=of)
         color = points.get_facecolor()[0]
         for row, place in zip(group, places, strict=True):
-            shift = {"xytext": (5, 4), "textcoords": "offset points"}
-            axes.annotate(row.name, place, fontsize=8, **shift)
+            how = {"xytext": (5, 4), "textcoords": "offset points", "fontsize": 8}
+            axes.annotate(row.name, place, parse_math=False, **how)
             axes.plot(*_spread(row, runtime), color=color, linewidth=1)
         axes.plot(*zip(*front(places), strict=True), "--", color=color, linewidth=0.8)
     axes.set_xscale("log")
@@ -36,8 +36,7 @@ def draw(path: str | os.PathLike, rows: Sequence, runtime: str) -> None:
     axes.set_ylabel("accuracy in percent")
     axes.grid(visible=True, alpha=0.3)
     axes.legend(fontsize=8)
-    with files.replacing(path) as temporary:
-        figure.savefig(temporary, format="svg")
+    pictures.save(figure, path)
 
 
 def front(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -1,11 +1,12 @@
 """What an evaluation shows, and the tables and the picture that it leaves."""
 
 import csv
+import io
 import pathlib
 
 import numpy as np
 
-from zoo import files, metrics
+from zoo import files, metrics, pictures
 
 TITLES = {
     "top1": "top-1",
@@ -24,12 +25,14 @@ def write_overlap(folder: pathlib.Path, pairs: list[dict]) -> None:
         share = pair["overlap"]
         shown = "" if share is None else f"{share:.4f}"
         rows.append([*(pair[name] for name in columns[:-1]), shown])
-    _write_table(folder / "overlap.csv", columns, rows)
+    write_table(folder / "overlap.csv", columns, rows)
 
 
-def _write_table(path: pathlib.Path, header: list, rows: list[list]) -> None:
-    with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+def write_table(path: pathlib.Path, header: list, rows: list[list]) -> None:
+    """Replaces a CSV file by a line of names and rows of cells."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    files.write_text(path, text.getvalue())
 
 
 def write_classes(folder: pathlib.Path, run, labels, logits) -> None:
@@ -41,7 +44,7 @@ def write_classes(folder: pathlib.Path, run, labels, logits) -> None:
     values = metrics.of_classes(run.task, labels, logits)
     shown = ["" if np.isnan(value) else f"{value:.4f}" for value in values]
     rows = [list(row) for row in zip(run.classes, counts, shown, strict=True)]
-    _write_table(folder / "classes.csv", ["class", "clips", name], rows)
+    write_table(folder / "classes.csv", ["class", "clips", name], rows)
 
 
 def write_predictions(folder: pathlib.Path, run, keys, labels, logits) -> None:
@@ -53,7 +56,7 @@ def write_predictions(folder: pathlib.Path, run, keys, labels, logits) -> None:
         key = keys[index] if keys else ""
         rows.append([key, "|".join(names), *(f"{value:.4g}" for value in row)])
     header = ["path", "label", *run.classes]
-    _write_table(folder / "predictions.csv", header, rows)
+    write_table(folder / "predictions.csv", header, rows)
 
 
 def write_confusion(folder: pathlib.Path, run, labels, logits) -> None:
@@ -62,7 +65,7 @@ def write_confusion(folder: pathlib.Path, run, labels, logits) -> None:
     counts = metrics.confusion_matrix(labels, guesses, len(run.classes))
     rows = [[n, *row] for n, row in zip(run.classes, counts.tolist(), strict=True)]
     header = ["label \\ prediction", *run.classes]
-    _write_table(folder / "confusion.csv", header, rows)
+    write_table(folder / "confusion.csv", header, rows)
     _draw_confusion(folder / "confusion.png", run.classes, counts)
 
 
@@ -74,8 +77,8 @@ def _draw_confusion(path: pathlib.Path, classes, counts: np.ndarray) -> None:
     axes = figure.subplots()
     share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(classes)), classes, rotation=90)
-    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xticks(range(len(classes)), classes, rotation=90, parse_math=False)
+    axes.set_yticks(range(len(classes)), classes, parse_math=False)
     axes.set_xlabel("prediction")
     axes.set_ylabel("label")
     figure.colorbar(image, label="share of the label's clips")
@@ -84,8 +87,7 @@ def _draw_confusion(path: pathlib.Path, classes, counts: np.ndarray) -> None:
             color = "white" if share[row, column] > 0.5 else "black"
             number = counts[row, column]
             axes.text(column, row, number, ha="center", va="center", color=color)
-    with files.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=100)
+    pictures.save(figure, path)
 
 
 def show(folder: pathlib.Path, split: str, scores: dict, others: dict) -> None:

@@ -87,7 +87,7 @@ def test_mistakes_are_named(argv, reason):
 
 def test_the_other_backend_is_refused():
     other = {"jax": "tensorflow", "tensorflow": "jax"}[keras.backend.backend()]
-    with pytest.raises(ValueError, match="`runtimes` must be of Keras' backend"):
+    with pytest.raises(ValueError, match="`runtime` must be that of Keras"):
         benchmark.main(["tvn1", f"--runtimes={other}"])
 
 

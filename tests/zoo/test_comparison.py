@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 
 import pytest
@@ -58,7 +59,7 @@ def fake(monkeypatch):
 
     asked = []
     monkeypatch.setattr(runtimes, "caller", caller)
-    monkeypatch.setattr(runtimes, "need", lambda module: None)
+    monkeypatch.setattr(runtimes, "check_usable", lambda kind: None)
     monkeypatch.setattr(cost, "TURN", 0.0)
     return asked
 
@@ -146,6 +147,12 @@ def test_files_hold_all_rows(tmp_path):
 def test_there_is_no_picture_of_unknown_accuracies(tmp_path):
     assert not comparison.write(tmp_path, ROWS[2:], ["litert"], {})
     assert not (tmp_path / "accuracy-latency.svg").exists()
+
+
+def test_an_accuracy_of_zero_is_known(tmp_path):
+    wrong = dataclasses.replace(ROWS[0], name="nie_für_ein_Bild", accuracy=0.0)
+    assert comparison.write(tmp_path, [wrong], ["litert"], {})
+    assert "nie_für_ein_Bild" in (tmp_path / "benchmark.csv").read_text("utf-8")
 
 
 def test_the_front_has_what_no_other_beats_in_both():
