@@ -50,13 +50,18 @@ FOUND: dict[str, Genotype] = {
 }
 
 
-@functools.lru_cache(maxsize=256)  # A search reads its parents again and again.
 def from_json(text: str) -> Genotype:
     """Reads a genotype of any family from its canonical JSON.
 
     Raises:
         ValueError: The text is no JSON, names no known family, or is invalid.
     """
+    check(isinstance(text, str), "genotype", "JSON text", text)
+    return _read(text)
+
+
+@functools.lru_cache(maxsize=256)  # A search reads its parents again and again.
+def _read(text: str) -> Genotype:
     family = parse_object(text).get("family")
     known = isinstance(family, str) and family in FAMILIES
     check(known, "genotype family", f"one of {sorted(FAMILIES)}", family)

@@ -158,7 +158,9 @@ class AssembleNetGenotype(Genotype):
             input_shape: (frames, height, width, channels) of the clip; None is that of
                 the clip spec.
         """
-        return Plan(self, input_shape) if input_shape else self._plan
+        if input_shape is None:
+            return self._plan
+        return Plan(self, self.clip_shape(input_shape))
 
     @cached_property
     def _plan(self) -> Plan:

@@ -5,8 +5,11 @@ import dataclasses
 import functools
 import json
 import math
+import operator
+import sys
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self, TypeVar
 
@@ -98,6 +101,28 @@ class Genotype(abc.ABC):
             input_shape: (frames, height, width, 3) in place of the clip spec's own.
         """
 
+    def clip_shape(
+        self, input_shape: Sequence[int] | None = None
+    ) -> tuple[int, int, int, int]:
+        """Shape of a clip: `input_shape`, or that of the clip spec where it is None.
+
+        Args:
+            input_shape: (frames, height, width, channels).
+
+        Raises:
+            ValueError: It is no such shape.
+        """
+        if input_shape is None:
+            return self.clip_spec.shape
+        try:
+            shape = tuple(map(operator.index, input_shape))
+        except TypeError:  # A size of None, for one: networks are built for one shape.
+            shape = ()
+        rule = "four whole numbers above 0: frames, height, width, channels"
+        fits = len(shape) == 4 and min(shape) > 0
+        check(fits, "input_shape", rule, input_shape)
+        return shape
+
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces, `family` and `version` beside."""
         fields = {**_encode(self), "family": self.family, "version": self.version}
@@ -159,7 +184,7 @@ def parse_object(text: str) -> dict:
     """Reads a JSON object from text; ValueError where it is none."""
     try:
         fields = json.loads(text)
-    except (json.JSONDecodeError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         shown = text if len(str(text)) < 80 else f"{text[:77]}..."
         raise ValueError(f"`genotype` must be JSON ({error}). Got: {shown!r}") from None
     check(isinstance(fields, dict), "genotype", "a JSON object", fields)
@@ -177,7 +202,7 @@ def _fits(hint: object, value: object) -> bool:
     if type(value) is hint:
         return hint is not float or math.isfinite(value)
     if hint is float:
-        return type(value) is int
+        return type(value) is int and abs(value) <= sys.float_info.max
     kind, inner = _parts(hint)
     if kind is types.UnionType:
         return any(_fits(choice, value) for choice in inner)
@@ -229,7 +254,7 @@ def _decode(hint: object, value: object, place: str) -> object:
     if dataclasses.is_dataclass(hint):
         check(isinstance(value, dict), place, "an object", value)
         return _decode_class(hint, value, place)
-    if hint is float and type(value) is int:
+    if hint is float and _fits(hint, value):
         value = float(value)
     check(type(value) is hint, place, f"of type {hint.__name__}", value)
     return value

@@ -111,7 +111,7 @@ class CellGenotype(Genotype):
             norms: "final", or "search" for those of a supernet: without scale and
                 shift, and also after pools.
         """
-        shape = Features(*(input_shape or self.clip_spec.shape))
+        shape = Features(*self.clip_shape(input_shape))
         return connected(self.stack(shape, norms), self.by_kind)
 
     def super_plan(self, input_shape: tuple | None = None) -> SuperPlan:
@@ -124,7 +124,7 @@ class CellGenotype(Genotype):
             input_shape: (frames, height, width, channels) of the clip; None is that of
                 the clip spec.
         """
-        shape = Features(*(input_shape or self.clip_spec.shape))
+        shape = Features(*self.clip_shape(input_shape))
         nodes = {kind: len(cell.nodes) for kind, cell in self.by_kind.items()}
         return mixed(self.stack(shape, "search"), nodes, self.KINDS)
 

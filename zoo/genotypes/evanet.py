@@ -139,6 +139,6 @@ class EvaNetGenotype(Genotype):
         row = [stem(self)]
         for pool, repeats in self.stages:
             row += [pool, *repeats]
-        clip = Features(*(input_shape or self.clip_spec.shape))
+        clip = Features(*self.clip_shape(input_shape))
         tally.head(tally_row(tally, row, clip, self), num_classes, "pairs")
         return tally.cost()

@@ -55,9 +55,8 @@ class InceptionGenotype(Genotype):
 
     family = "inception"
 
-    stem: tuple[
-        SpaceTimeConv, ...
-    ]  # conv1a of 7x7 pixels, conv2b of 1x1, conv2c of 3x3.
+    # Of conv1a (7x7 pixels), conv2b (1x1) and conv2c (3x3).
+    stem: tuple[SpaceTimeConv, ...]
     modules: tuple[InceptionModule, ...]  # 3b, 3c, 4b to 4f, 5b, 5c.
     inner_norm: bool = False  # Norm and ReLU between the parts of a (2+1)D, as in S3D.
     padding: str = "same"  # Of strided layers; "symmetric" is PyTorch's.
@@ -88,9 +87,10 @@ class InceptionGenotype(Genotype):
                 the clip spec.
 
         Raises:
-            ValueError: The clip is too small for symmetric padding.
+            ValueError: `input_shape` is no shape of a clip, or too small for symmetric
+                padding.
         """
-        return list(unfold(self, Features(*(input_shape or self.clip_spec.shape))))
+        return list(unfold(self, Features(*self.clip_shape(input_shape))))
 
     def cost(self, num_classes: int, input_shape: tuple | None = None) -> Cost:
         """Cost on paper, with a classifier over pairs of frames.
@@ -101,7 +101,7 @@ class InceptionGenotype(Genotype):
                 own; flow has 2 channels.
         """
         tally = Tally()
-        tally.output(Features(*(input_shape or self.clip_spec.shape)))  # Scaled.
+        tally.output(Features(*self.clip_shape(input_shape)))  # Scaled.
         stages = self.stages(input_shape)
         for stage in stages:
             stage.tally(tally)

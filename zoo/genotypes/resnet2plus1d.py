@@ -51,7 +51,7 @@ class ResNet2Plus1DGenotype(Genotype):
             input_shape: (frames, height, width, channels) of the clip; None is that of
                 the clip spec.
         """
-        return unfold(self, Features(*(input_shape or self.clip_spec.shape)))
+        return unfold(self, Features(*self.clip_shape(input_shape)))
 
     def cost(self, num_classes: int, input_shape: tuple | None = None) -> Cost:
         """Cost on paper, with a classifier over averages."""

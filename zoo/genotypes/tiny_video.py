@@ -184,14 +184,18 @@ class TinyVideoGenotype(Genotype):
         """Shape of each stream, for a clip of `input_shape` or of the clip spec.
 
         Raises:
-            ValueError: There are several streams and `input_shape` is not the clip's.
+            ValueError: `input_shape` is no shape of a clip, or there are several
+                streams and it is not that of the clip spec.
         """
         own = [Features(s.frames, s.size, s.size, 3) for s in self.streams]
-        if input_shape is None or tuple(input_shape) == self.clip_spec.shape:
+        if input_shape is None:
+            return own
+        shape = self.clip_shape(input_shape)
+        if shape == self.clip_spec.shape:
             return own
         rule = f"{self.clip_spec.shape} for {len(own)} streams"
         check(len(own) == 1, "input_shape", rule, input_shape)
-        return [Features(*input_shape)]
+        return [Features(*shape)]
 
     def block_inputs(
         self, input_shape: tuple | None = None
@@ -201,7 +205,8 @@ class TinyVideoGenotype(Genotype):
         Args:
             input_shape: (frames, height, width, 3) in place of a single stream's own.
         """
-        return list(self._unfold(input_shape)) if input_shape else self._unfolded
+        given = input_shape is not None
+        return list(self._unfold(input_shape)) if given else self._unfolded
 
     @cached_property
     def _unfolded(self) -> Sequence[tuple[list[Features], list[Instance]]]:
@@ -226,7 +231,7 @@ class TinyVideoGenotype(Genotype):
             input_shape: (frames, height, width, 3) in place of a single stream's own.
         """
         tally = Tally()
-        clip = Features(*(input_shape or self.clip_spec.shape))
+        clip = Features(*self.clip_shape(input_shape))
         for shape in self.stream_shapes(input_shape):
             tally_resampled(tally, clip, shape)
         for inputs, instances in self.block_inputs(input_shape):

@@ -77,7 +77,7 @@ def build(
     check(flow in FLOWS, "flow", f"one of {FLOWS}", flow)
     check(edges in EDGES, "edges", f"one of {EDGES}", edges)
     check(objects in OBJECTS, "objects", f"one of {OBJECTS}", objects)
-    input_shape = tuple(input_shape or genotype.clip_spec.shape)
+    input_shape = genotype.clip_shape(input_shape)
     rule = "of RGB, 3 channels, beside which this family reads or computes flow"
     check(input_shape[-1] == 3, "input_shape", rule, input_shape)
     plan = genotype.plan(input_shape)

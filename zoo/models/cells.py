@@ -52,7 +52,7 @@ def build(
         norms: "final" or "search".
         drop_path: Makes a layer of this name, for edges that do something.
     """
-    input_shape = tuple(input_shape or genotype.clip_spec.shape)
+    input_shape = genotype.clip_shape(input_shape)
     plan = genotype.plan(input_shape, norms)
     clip = keras.Input(input_shape, name="clip")
     before = last = _row(clip, plan.stem)
@@ -73,7 +73,7 @@ def supernet(
         input_shape: (frames, height, width, channels); None is the genotype's clip.
         head: Its last layer.
     """
-    input_shape = tuple(input_shape or genotype.clip_spec.shape)
+    input_shape = genotype.clip_shape(input_shape)
     plan = genotype.super_plan(input_shape)
     clip = keras.Input(input_shape, name="clip")
     shares = {

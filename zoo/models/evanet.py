@@ -54,7 +54,7 @@ def build(
         convolution, the pools and the blocks: `conv1`, `pool1`, `block2`, `pool2`, ...
     """
     maker = _Maker(genotype, release)
-    clip = keras.Input(tuple(input_shape or genotype.clip_spec.shape), name="clip")
+    clip = keras.Input(genotype.clip_shape(input_shape), name="clip")
     x = flow_of(clip, flow) if flow else clip
     x = maker.convolution(x, stem(genotype), output_name="conv1")
     for pool, repeats in genotype.stages:

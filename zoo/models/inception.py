@@ -51,7 +51,7 @@ def build(
         [0, 1] or flow, to logits (batch, num_classes), or without the top to the last
         module's features. Endpoints are `conv1a`, `pool2a`, ..., `module5c`.
     """
-    input_shape = tuple(input_shape or genotype.clip_spec.shape)
+    input_shape = genotype.clip_shape(input_shape)
     clip = keras.Input(input_shape, name="clip")
     x = flow_of(clip, flow) if flow else clip
     x = ClipScale(name="clip_scale")(x)

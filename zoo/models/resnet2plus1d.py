@@ -36,7 +36,7 @@ def build(
         [0, 1] or flow, to logits (batch, num_classes), or without the top to the last
         stage's features. Endpoints are `stem`, `stage1`, `stage2`, ...
     """
-    input_shape = tuple(input_shape or genotype.clip_spec.shape)
+    input_shape = genotype.clip_shape(input_shape)
     plan = genotype.plan(input_shape)
     x = clip = keras.Input(input_shape, name="clip")
     for layer in plan.stem:

@@ -59,7 +59,7 @@ def build(
         (batch, frames, height, width, channels). Each block's output is an endpoint:
         `block0`, `block1`, ...
     """
-    input_shape = tuple(input_shape or genotype.clip_spec.shape)
+    input_shape = genotype.clip_shape(input_shape)
     clip = keras.Input(input_shape, name="clip")
     known = {}
     for index, shape in enumerate(genotype.stream_shapes(input_shape)):

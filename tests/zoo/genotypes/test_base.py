@@ -62,6 +62,7 @@ def test_published_genotypes_come_back(name):
         ({"unknown": 1}, "fields of Toy"),
         ({"rate": "fast"}, "rate"),
         ({"rate": True}, "rate"),
+        ({"rate": 10**400}, "rate"),
         ({"name": 3}, "name"),
         ({"parts": {"size": 1}}, "parts"),
         ({"parts": [{"size": 1.5}]}, r"parts\[0\].size"),
@@ -74,10 +75,41 @@ def test_refuses_json_that_is_not_a_toy(changes, message):
         Toy.from_json(toy_json(**changes))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"family": []}', "{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "3", '{"family": []}', "{}", None, {}, b"{}"),
+        *("[" * 100_000, f'{{"family":{"1" * 5000}}}'),
+    ],
+)
 def test_refuses_text_that_is_no_genotype(text):
-    with pytest.raises(ValueError, match="genotype"):
+    with pytest.raises(ValueError, match=r"^`genotype"):
         from_json(text)
+
+
+@pytest.mark.parametrize("name", ["assemblenet50", "evanet_k400_a", "i3d", "tvn1"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        *((16, 112, 112), (1, 16, 112, 112, 3), (None, 112, 112, 3), (8, 0, 64, 3)),
+        *((8.0, 64, 64, 3), "64", 64, ()),
+    ],
+)
+def test_a_clip_has_four_sizes(name, shape):
+    with pytest.raises(ValueError, match="`input_shape` must be four whole numbers"):
+        FOUND[name].cost(10, shape)
+
+
+def test_shapes_of_any_integers_are_shapes_of_clips():
+    class Size:
+        def __index__(self):
+            return 32
+
+    genotype = FOUND["tvn1"]
+    assert genotype.clip_shape([2, Size(), 32, 3]) == (2, 32, 32, 3)
+    assert genotype.clip_shape() == genotype.clip_spec.shape
+    expected = genotype.cost(10, (2, 32, 32, 3))
+    assert genotype.cost(10, [2, Size(), 32, 3]) == expected
 
 
 def test_an_unknown_family_lists_the_known_ones():
@@ -92,6 +124,7 @@ def test_an_unknown_family_lists_the_known_ones():
         {"frames": 2.0},
         {"rate": 0},
         {"rate": "3"},
+        {"rate": 10**400},
         {"height": -1},
         {"width": True},
         {"segments": 0},
