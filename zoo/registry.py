@@ -3,6 +3,7 @@
 import difflib
 import fnmatch
 import inspect
+import numbers
 from collections.abc import Callable, Iterable
 
 import keras
@@ -18,6 +19,7 @@ from zoo.genotypes import (
     ResNet2Plus1DGenotype,
     TinyVideoGenotype,
 )
+from zoo.genotypes.base import check
 from zoo.genotypes.cells import CellGenotype
 from zoo.models import (
     assemblenet,
@@ -82,6 +84,8 @@ def build(
         ValueError: There is no such family, or an argument is not what it must be.
     """
     check_options(genotype, options)
+    if include_top:
+        _check_classes(num_classes)
     builder = BUILDERS[type(genotype)]
     model = builder(genotype, input_shape, num_classes, include_top, **options)
     model.genotype = genotype  # For `zoo.draw`; no copy of the model has it.
@@ -107,11 +111,10 @@ def supernet(
         **options: The family's own; see the `supernet` of its file in `zoo/models`.
 
     Raises:
-        ValueError: The family has no supernet.
+        ValueError: The family has no supernet, or an argument is not what it must be.
     """
-    if type(genotype) not in SUPERNETS:
-        known = [genotype_class.__name__ for genotype_class in SUPERNETS]
-        raise ValueError(f"`genotype` must be one of {known}. Got: {genotype!r}")
+    _check_family(genotype, SUPERNETS)
+    _check_classes(num_classes)
     build_supernet = SUPERNETS[type(genotype)]
     return build_supernet(genotype, input_shape, num_classes, **options)
 
@@ -128,14 +131,23 @@ def check_options(genotype: Genotype, options: Iterable[str]) -> None:
     Raises:
         ValueError: The genotype's family is unknown, or has no such option.
     """
-    if type(genotype) not in BUILDERS:
-        known = [genotype_class.__name__ for genotype_class in BUILDERS]
-        raise ValueError(f"`genotype` must be one of {known}. Got: {genotype!r}")
+    _check_family(genotype, BUILDERS)
     parameters = inspect.signature(BUILDERS[type(genotype)]).parameters
     known = [name for name in parameters if name not in COMMON]
     for name in options:
-        if name not in known:
-            raise ValueError(f"`options` must be some of {known}. Got: {name!r}")
+        check(name in known, "options", f"some of {known}", name)
+
+
+def _check_family(genotype: Genotype, families: Iterable[type[Genotype]]) -> None:
+    known = [genotype_class.__name__ for genotype_class in families]
+    check(type(genotype) in families, "genotype", f"one of {known}", genotype)
+
+
+def _check_classes(num_classes: int) -> None:
+    """Builders know it only when all but the classifier is there."""
+    whole = isinstance(num_classes, numbers.Integral)  # Also NumPy's.
+    rule = "a whole number of at least 1"
+    check(whole and num_classes >= 1, "num_classes", rule, num_classes)
 
 
 def find(name: str) -> Genotype:
@@ -145,8 +157,8 @@ def find(name: str) -> Genotype:
         ValueError: There is none; the nearest names are listed.
     """
     if name not in FOUND:
-        near = difflib.get_close_matches(name, FOUND, cutoff=0.5) or sorted(FOUND)
-        raise ValueError(f"`name` must be a model such as {near}. Got: {name!r}")
+        near = difflib.get_close_matches(str(name), FOUND, cutoff=0.5) or sorted(FOUND)
+        check(False, "name", f"a model such as {near}", name)
     return FOUND[name]
 
 
@@ -179,7 +191,7 @@ def named(name: str) -> Callable[..., keras.Model]:
     origin = "found by this project's search" if ours else "published by its authors"
     model.__name__ = model.__qualname__ = name
     model.__doc__ = (
-        f"Builds {name}, a {type(genotype).__name__} {origin}.\n\n"
+        f"Builds {name}, of the family {genotype.family!r}, {origin}.\n\n"
         f"It reads {spec.frames} frames of {spec.height}x{spec.width} pixels "
         f"{times}. Arguments are those of `zoo.build`."
     )
@@ -205,9 +217,12 @@ def features(model: keras.Model, names: list[str] | None = None) -> keras.Model:
 
     Returns:
         Model from the clip to a dict of (batch, frames, height, width, channels).
+
+    Raises:
+        ValueError: A name is no endpoint, or there are none.
     """
     known = endpoints(model)
     names = known if names is None else list(names)
-    if not names or not set(names) <= set(known):
-        raise ValueError(f"`names` must be some of {known}. Got: {names}")
+    some = bool(names) and set(names) <= set(known)
+    check(some, "names", f"some of {known}", names)
     return keras.Model(model.input, {n: model.get_layer(n).output for n in names})

@@ -2,6 +2,7 @@ import pytest
 from helpers import known_clip
 
 import zoo
+from zoo import registry
 from zoo.genotypes import FOUND
 
 SMALL = {"num_classes": 3, "input_shape": (2, 32, 32, 3)}
@@ -35,6 +36,28 @@ def test_an_unknown_name_lists_the_near_ones():
 def test_build_refuses_what_is_no_genotype():
     with pytest.raises(ValueError, match="genotype"):
         zoo.build("tvn1")
+
+
+@pytest.mark.parametrize("build", [zoo.build, registry.supernet])
+@pytest.mark.parametrize("classes", [0, -1, 2.5, "3", None])
+def test_no_network_is_built_for_a_wrong_number_of_classes(build, classes):
+    with pytest.raises(ValueError, match="`num_classes` must be a whole number"):
+        build(FOUND["pseudo3d"], num_classes=classes)
+
+
+@pytest.mark.parametrize(
+    "name", sorted({type(g): n for n, g in FOUND.items()}.values())
+)
+def test_every_family_refuses_what_is_no_shape_of_a_clip(name):
+    for shape in ((16, 112, 112), (None, 112, 112, 3)):
+        with pytest.raises(ValueError, match="`input_shape` must be four"):
+            zoo.create(name, input_shape=shape)
+
+
+def test_a_long_genotype_does_not_fill_the_screen():
+    with pytest.raises(ValueError, match="`genotype` must be one of") as error:
+        registry.supernet(FOUND["assemblenet50"])
+    assert len(str(error.value)) < 500
 
 
 def test_unknown_options_list_the_known_ones():
