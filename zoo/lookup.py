@@ -96,7 +96,8 @@ def _of_place(place: str, name: str) -> tuple[Genotype, ClipSpec]:
     check(os.path.isfile(path), name, f"{KINDS}{near}", place)
     if path.name == MODEL:
         return _of_run(path.parent, name)
-    genotype = read(path.read_text("utf-8", errors="replace"), path)
+    # Some editors, on Windows above all, begin a file with a mark of its encoding.
+    genotype = read(path.read_text("utf-8-sig", errors="replace"), path)
     return genotype, searched(path.parent) or genotype.clip_spec
 
 

@@ -42,6 +42,12 @@ def test_a_file_has_the_clips_of_its_genotype(tmp_path, clip_spec):
         assert lookup.find(place) == (TVN, TVN.clip_spec)
 
 
+def test_a_file_may_come_from_windows(tmp_path):
+    text = TVN.to_json().replace(",", ",\r\n")
+    (tmp_path / "mein Netz.json").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert lookup.find(tmp_path / "mein Netz.json")[0] == TVN
+
+
 def test_what_a_search_found_has_its_clips(tmp_path):
     path = write_best(tmp_path, json.dumps({"clip_spec": repr(CLIP)}))
     for place in (path, tmp_path):
