@@ -4,6 +4,7 @@ Nothing here imports the job: that takes many seconds, and a mistake is told at 
 """
 
 import difflib
+import os
 import pathlib
 import re
 
@@ -102,9 +103,10 @@ def check_values(values: flags.FlagValues) -> None:
     data, model = given(values, "data"), given(values, "model")
     if data is not None:
         _check_data(data)
-    if model is not None and not pathlib.Path(model).exists():
+    # Unlike a path's own question, that of os answers to any text.
+    if model is not None and not os.path.exists(model):
         for name in model.split(","):
-            known = name in genotypes.FOUND or pathlib.Path(name.strip()).exists()
+            known = name in genotypes.FOUND or os.path.exists(name.strip())
             near = difflib.get_close_matches(name, genotypes.FOUND, cutoff=0.5)
             rule = f"a path that exists, or a name such as {near or [*genotypes.FOUND]}"
             check(known, "model", rule, name)

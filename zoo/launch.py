@@ -60,12 +60,12 @@ def run(
     _check_early(job, values)
     body = configure(job, values, list(options))
     _check_complete(job, values)
-    workdir = _bound(f"{job}.workdir")
-    if _bound(f"{job}.dry_run"):
+    workdir = _resolved(f"{job}.workdir")
+    if _resolved(f"{job}.dry_run"):
         result = body()
         print(f"\nThe settings:\n\n{gin.operative_config_str()}")
         return result
-    guest = _bound(f"{job}.role") == "worker" or _bound(f"{job}.audit")
+    guest = _resolved(f"{job}.role") == "worker" or _resolved(f"{job}.audit")
     if guest or record.RECORDED in os.environ:
         return body()  # The folder, and the record in it, are another's.
     if workdir:
@@ -210,8 +210,8 @@ def _resolved(name: str) -> object:
 def _bind_steps(steps: int) -> None:
     from zoo.training import Recipe  # Imports Keras.
 
-    old = _bound("zoo.training.Recipe.steps") or Recipe.steps
-    warmup = _bound("zoo.training.Recipe.warmup_steps")
+    old = _resolved("zoo.training.Recipe.steps") or Recipe.steps
+    warmup = _resolved("zoo.training.Recipe.warmup_steps")
     bind(f"training.Recipe.steps = {steps}")
     if warmup is not None:
         bind(f"training.Recipe.warmup_steps = {warmup * steps // old}")

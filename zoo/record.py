@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import re
+import shlex
 
 from zoo.files import check_writable, write_text
 
@@ -66,7 +67,8 @@ def write(workdir: str | os.PathLike, module: str, text: str) -> None:
     if begun:
         _refuse_another(folder, settings(text))
     check_writable(folder)
-    head = f"# Repeats the run: python -m {module} --gin_file={path}\n"
+    place = shlex.quote(str(path))
+    head = f"# Repeats the run: python -m {module} --gin_file={place}\n"
     write_text(path, head + text)
 
 

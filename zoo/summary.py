@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import platform
+import shlex
 import sys
 import time
 
@@ -54,9 +55,10 @@ def show_commands(folder: pathlib.Path) -> None:
 
 def commands(folder: pathlib.Path) -> dict[str, str]:
     """What to do with a run that has ended."""
+    place = shlex.quote(str(folder))
     return {
-        "evaluate": f"python -m zoo.evaluate --model={folder}",
-        "predict": f"python -m zoo.predict --model={folder} CLIP",
+        "evaluate": f"python -m zoo.evaluate --model={place}",
+        "predict": f"python -m zoo.predict --model={place} CLIP",
     }
 
 
@@ -94,7 +96,8 @@ def write(
     lines += ["## What next", ""]
     lines += [f"    {line}" for line in commands(folder).values()]
     if (folder / CONFIG).exists():
-        more = f"--gin_file={folder / CONFIG} --steps={2 * recipe.steps}"
+        place = shlex.quote(str(folder / CONFIG))
+        more = f"--gin_file={place} --steps={2 * recipe.steps}"
         lines.append(f"    python -m zoo.train {more}  # Trains longer.")
     write_text(folder / FILE, "\n".join(lines) + "\n")
 
@@ -144,12 +147,11 @@ def _scores(folder, task: str, result: dict[str, float]) -> dict[str, object]:
     scored = [row for row in monitor.read_table(folder / METRICS) if key in row]
     # Of equal ones the last is kept.
     best = max(scored, key=lambda row: (row[key], row["step"]))
-    # "3" of a table is 3.0.
-    last = {k: v for k, v in result.items() if k not in ("best_score", "learning_rate")}
-    shown = ", ".join(f"{k} {v:.4g}" for k, v in last.items())
+    others = ("step", "best_score", "learning_rate")
+    last = [f"{k} {v:.4g}" for k, v in result.items() if k not in others]
     return {
         "best": f"{name} {result['best_score']:.4f} at step {best['step']:.0f}",
-        "last": shown,
+        "last": ", ".join([f"step {result['step']:.0f}", *last]),
     }
 
 

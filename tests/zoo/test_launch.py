@@ -1,6 +1,7 @@
 import errno
 import inspect
 import os
+import shlex
 import sys
 
 import pytest
@@ -224,6 +225,33 @@ def test_steps_keep_the_share_of_the_warmup(tmp_path):
     assert (recipe.steps, recipe.warmup_steps, recipe.batch_size) == (100, 8, 128)
 
 
+MACROS = """
+from __gin__ import dynamic_registration
+import toy_job
+from zoo import training
+place = '{}'
+long = 40
+toy_job.work.workdir = %place
+toy_job.work.recipe = @training.Recipe()
+training.Recipe.steps = %long
+training.Recipe.warmup_steps = %short
+short = 4
+"""
+
+
+def test_settings_may_stand_for_others(tmp_path):
+    folder = tmp_path / "my runs" / "ä"
+    (tmp_path / "a.gin").write_text(MACROS.format(folder), encoding="utf-8")
+    launch.run("toy_job.work", [f"--gin_file={tmp_path}/a.gin", "--steps=20"])
+    recipe = toy_job.CALLS[-1]["recipe"]
+    assert (recipe.steps, recipe.warmup_steps) == (20, 2)
+    first, *_ = (folder / "config.gin").read_text("utf-8").splitlines()
+    _, argument = shlex.split(first)[-2:]
+    assert argument == f"--gin_file={folder}/config.gin"
+    launch.run("toy_job.work", [argument])
+    assert toy_job.CALLS[-1]["recipe"] == recipe
+
+
 def test_recipe_can_be_bound_without_a_config(tmp_path):
     run(tmp_path, "--gin_bindings=training.Recipe.batch_size=3")
     assert toy_job.CALLS[-1]["recipe"].batch_size == 3
@@ -315,6 +343,7 @@ raise SystemExit("it was imported")
         ),
         (["--workdir=a", "--data=ucf101"], "must be ucf101:FOLDER, a folder that exis"),
         (["--workdir=a", "--model=tvn11"], "`model` must be a path that exists, or"),
+        (["--workdir=a", f"--model={300 * 'a'}"], "`model` must be a path that exis"),
         (["--data=moving_shapes"], "`workdir` must be given: --workdir, or heavy_job"),
         (["--workdir=a"], "`clips` must be given: --data, or heavy_job.work.clips in"),
         (["--workdir=a", "--gin_file={config}"], "`clips` must be given"),

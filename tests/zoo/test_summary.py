@@ -1,3 +1,5 @@
+import shlex
+
 import pytest
 from clip_sources import ArrayClips, tiny_genotype
 
@@ -70,6 +72,19 @@ def test_page_says_what_comes_next(page, tmp_path):
     assert f"python -m zoo.evaluate --model={tmp_path}\n" in page
     assert f"python -m zoo.predict --model={tmp_path} CLIP\n" in page
     assert f"--gin_file={tmp_path / 'config.gin'} --steps=600" in page
+
+
+def test_commands_name_any_folder(tmp_path):
+    folder = tmp_path / "my runs" / "a'b"
+    for line in summary.commands(folder).values():
+        assert f"--model={folder}" in shlex.split(line)
+
+
+def test_many_steps_are_told_to_the_last(about, tmp_path):
+    (tmp_path / "metrics.csv").write_text(TABLE)
+    result = {**RESULT, "step": 123456}
+    summary.write(tmp_path, "tiny", about, ArrayClips(), RECIPE, {}, result)
+    assert "step 123456" in (tmp_path / "summary.md").read_text()
 
 
 def test_runs_without_speeds_have_a_page(about, tmp_path):
