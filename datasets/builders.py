@@ -25,7 +25,7 @@ from tensorflow_datasets.core import registered
 
 from datasets.catalog import OFFICIAL, data_set_class, load
 from datasets.decode import BrokenVideoError, reason
-from datasets.items import Item
+from datasets.items import Item, path_in
 from datasets.order import SPLITS
 from datasets.transcode import Form, jpegs, video_bytes
 
@@ -173,7 +173,7 @@ class VideoBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self, items: list[Item], root: str
     ) -> Iterator[tuple[str, dict]]:
         for item in items:
-            key = item.path.removeprefix(f"{root}/")
+            key = path_in(root, item.path)
             try:
                 content = self._content(item)
             except (BrokenVideoError, av.FFmpegError, OSError) as error:

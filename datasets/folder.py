@@ -12,8 +12,10 @@ from datasets.items import (
     Item,
     check_classes,
     complete,
+    hold_out,
     read_exclude,
 )
+from datasets.order import SPLITS
 from datasets.source import VideoSource
 
 
@@ -88,7 +90,7 @@ def _index(
     check_classes(classes, str(root))
     numbers = {name: label for label, name in enumerate(classes)}
     validated = {SPLIT_NAMES.get(name) for name in parents} >= {"validation"}
-    splits, filled = {}, set()
+    splits, filled = {split: [] for split in SPLITS}, set()
     for given, parent in parents.items():
         for folder in _folders(parent):
             for path in _videos(folder):
@@ -96,9 +98,7 @@ def _index(
                 if excluded & {name, str(path)}:
                     continue
                 split = _split(given, name, validated, groups)
-                splits.setdefault(split, []).append(
-                    Item(str(path), (numbers[folder.name],))
-                )
+                splits[split].append(Item(str(path), (numbers[folder.name],)))
                 filled.add(folder.name)
     groups.check()
     empty = [name for name in classes if name not in filled]
@@ -107,6 +107,8 @@ def _index(
         raise ValueError(
             f"`{root}` must have {rule}. Got none in: {', '.join(empty[:5])}"
         )
+    if None not in parents and not validated:
+        hold_out(splits)
     return complete(tuple(classes), splits, hashed=None in parents)
 
 

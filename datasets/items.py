@@ -5,7 +5,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Collection
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from datasets.order import SPLITS, check
 
@@ -39,9 +39,9 @@ class Item:
         """The path, and the part if it is one."""
         if not self.start and self.end is None:
             return self.path
-        return (
-            f"{self.path}#{self.start:g}-{'' if self.end is None else f'{self.end:g}'}"
-        )
+        # As many digits as tell apart the frames of a day.
+        end = "" if self.end is None else f"{self.end:.10g}"
+        return f"{self.path}#{self.start:.10g}-{end}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +75,12 @@ class Groups:
     So that all videos of one recording, day or person go to the same split.
 
     Args:
-        pattern: A regular expression; its first group, or else all that it matches,
-            is what videos of a group share. None makes each name a group of its own.
+        pattern: A regular expression; the first of its groups that takes part in a
+            match, or else all that it matches, is what videos of a group share. None
+            makes each name a group of its own.
+
+    Raises:
+        ValueError: The pattern is no regular expression.
     """
 
     def __init__(self, pattern: str | None):
@@ -96,7 +100,8 @@ class Groups:
             self._alone.append(name)
             return hashed_split(name)
         self._matched += 1
-        return hashed_split(match[1 if self._pattern.groups else 0])
+        parts = (part for part in match.groups() if part is not None)
+        return hashed_split(next(parts, match[0]))
 
     def check(self) -> None:
         """Raises ValueError where the pattern matched no name; warns of some."""
@@ -110,14 +115,32 @@ class Groups:
 
 
 def read_exclude(path: str | None) -> set[str]:
-    """Reads a list of files to leave out, a path a line."""
+    """Reads a list of files to leave out, a path a line.
+
+    Args:
+        path: Of a text file in UTF-8; None is an empty list.
+
+    Raises:
+        ValueError: It can not be read, or is no such text.
+    """
     if path is None:
         return set()
     try:
-        with open(path, encoding="utf-8") as lines:
-            return {line.strip() for line in lines if line.strip()}
+        text = Path(path).read_bytes()
     except OSError as error:
         raise ValueError(f"`exclude` must be a readable file. Got: {error}") from None
+    check(b"\0" not in text, "exclude", "a text file in UTF-8", str(path))
+    # Names of files need not be UTF-8: these come back as the folder lists them.
+    lines = re.split(r"[\r\n]", text.decode("utf-8-sig", "surrogateescape"))
+    return {line.strip() for line in lines if line.strip()}
+
+
+def path_in(root: str, path: str) -> str:
+    """The path that a file has in a folder, with slashes; the same if elsewhere."""
+    inside = PurePath(path)
+    if inside.is_relative_to(root):
+        inside = inside.relative_to(root)
+    return inside.as_posix()
 
 
 def check_classes(classes: Collection[str], where: str) -> None:

@@ -17,12 +17,12 @@ import hashlib
 import json
 import os
 import zlib
-from pathlib import Path
 
 import numpy as np
 
 from datasets import tfrecord
 from datasets.flow import flow_pngs
+from datasets.items import path_in
 from datasets.order import SPLITS
 from datasets.transcode import Form, jpegs, video_bytes
 
@@ -54,15 +54,18 @@ def list_records(source, root: str) -> dict[str, list[Record]]:
     """The videos of a source by the first split that has them; "train" is shuffled.
 
     So that what reads one shard after the other meets all classes at once.
+
+    Args:
+        source: A clip source with `items`.
+        root: Folder in which the keys are paths.
     """
-    start, records = os.path.join(root, ""), {}
-    groups = {split: [] for split in SPLITS}
+    records, groups = {}, {split: [] for split in SPLITS}
     for split in SPLITS:
         for number, item in enumerate(source.items(split)):
             record = records.get(item.path)
             if record is None:
-                key = Path(item.path.removeprefix(start)).as_posix()
-                records[item.path] = record = Record(item.path, key)
+                record = Record(item.path, path_in(root, item.path))
+                records[item.path] = record
                 groups[split].append(record)
             whole = (item.start, item.end) == (0.0, None)
             seconds = () if whole else (item.start, item.end)

@@ -106,6 +106,17 @@ def test_without_a_validation_folder_a_tenth_of_training_serves(tmp_path):
         source.batches(None, "test", 1)
 
 
+def test_few_training_videos_serve_for_validation_too(tmp_path, caplog):
+    assert hashed_split("train/b/10.mp4") == "validation"
+    index = index_folder(touch(tmp_path, "train/a/1.mp4", "train/b/10.mp4"))
+    paths = names(index, tmp_path, "train")
+    assert paths == {"train/a/1.mp4", "train/b/10.mp4"}
+    assert names(index, tmp_path, "validation") == paths
+    assert not index.splits["test"]
+    assert "of some classes: 1 are trained on" in caplog.text
+    assert "Too few videos for a validation split" in caplog.text
+
+
 def test_a_class_may_be_called_train(tmp_path):
     index = index_folder(touch(tmp_path, "train/1.mp4", "plane/1.mp4"))
     assert index.classes == ("plane", "train")

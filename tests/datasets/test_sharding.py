@@ -215,6 +215,13 @@ def test_training_videos_are_shuffled_the_same_each_time(root):
     ]
 
 
+def test_keys_do_not_depend_on_how_the_folder_is_spelt(root, monkeypatch):
+    monkeypatch.chdir(root.parent)
+    for spelt in (root.name, f"./{root.name}", f"{root}/", f"/{root}"):
+        groups = list_records(VideoFolder(spelt), spelt)
+        assert {r.key for r in groups["test"]} == {"test/a/0.mp4", "test/b/0.mp4"}
+
+
 def test_reads_no_more_than_a_few_videos_ahead():
     taken = []
     items = (taken.append(number) or number for number in range(100))
