@@ -1,12 +1,15 @@
 """Writes files so that a kill or a full disk leaves the old one or the new one."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
 import platform
 import shutil
 from collections.abc import Iterator
+
+LOCK = ".lock"
 
 
 @contextlib.contextmanager
@@ -53,6 +56,29 @@ def check_writable(folder: str | os.PathLike, needed: int = 0) -> None:
     if free < needed:
         rule = f"`workdir` must have {needed / 1e6:.0f} MB free to save to"
         raise ValueError(f"{rule}. Got: {folder}, {free / 1e6:.0f} MB")
+
+
+@contextlib.contextmanager
+def locked(folder: str | os.PathLike) -> Iterator[None]:
+    """Keeps other processes from training in a folder, also where they are killed.
+
+    Args:
+        folder: Of a run, made where it is missing.
+
+    Raises:
+        ValueError: Another process trains there, or nothing can be written there.
+    """
+    check_writable(folder)
+    file = os.open(pathlib.Path(folder, LOCK), os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            rule = "`workdir` must be a folder in which no other process trains"
+            raise ValueError(f"{rule}. Got: {str(folder)!r}") from None
+        yield
+    finally:
+        os.close(file)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -36,6 +36,7 @@ import keras
 from zoo import (
     ensemble,
     estimate,
+    files,
     freezing,
     inference,
     inputs,
@@ -206,17 +207,19 @@ class _Job:
         weights, new_head = start
         if weights and not (folder / training.CHECKPOINT).exists():
             load_weights(network, _weights_file(weights), skip_head=new_head)
-        leads, verbose = current().leads, self.how["verbose"]
-        if leads:
-            inference.describe(folder, about)
-        if verbose:
-            summary.announce(title, about, clips, self.recipe)
         how = {**self.how, "unit": unit, "notice": notice}
-        result = training.fit(network, clips, spec, self.recipe, folder, seed, **how)
-        if verbose:
-            summary.conclude(clips, result)
+        if not current().leads:
+            return training.fit(network, clips, spec, self.recipe, folder, seed, **how)
         settings = {"seed": seed, "weights at the start": weights, "frozen": freeze}
-        if leads:
+        with files.locked(folder):
+            inference.describe(folder, about)
+            if self.how["verbose"]:
+                summary.announce(title, about, clips, self.recipe)
+            result = training.fit(
+                network, clips, spec, self.recipe, folder, seed, **how
+            )
+            if self.how["verbose"]:
+                summary.conclude(clips, result)
             told = about, clips, self.recipe, settings, result
             summary.write(folder, title, *told)
         return result

@@ -38,6 +38,19 @@ def test_folder_without_permission_is_refused(closed):
         files.check_writable(closed)
 
 
+def test_locked_folder_is_one_process_s(tmp_path):
+    message = r"no other process trains\. Got: '.*/run'"
+    with files.locked(tmp_path / "run"), pytest.raises(ValueError, match=message):
+        files.locked(tmp_path / "run").__enter__()
+    with pytest.raises(BlockingIOError, match="of the body"), files.locked(tmp_path):
+        raise BlockingIOError("of the body")
+
+
+def test_folder_without_permission_is_not_locked(closed):
+    with pytest.raises(ValueError, match="Permission denied"), files.locked(closed):
+        pass
+
+
 @pytest.mark.parametrize("code", [errno.EROFS, errno.ENOSPC])
 def test_disk_that_takes_nothing_is_refused(code, tmp_path, monkeypatch):
     def refuse(*args):

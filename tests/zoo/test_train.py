@@ -24,6 +24,7 @@ from zoo import (
     train,
     training,
 )
+from zoo.files import locked
 from zoo.genotypes import FOUND, ClipSpec
 from zoo.genotypes.base import revised
 from zoo.genotypes.tiny_video import SpatialLayer
@@ -190,6 +191,14 @@ def test_run_leaves_what_it_promises(task, genotype, tmp_path, capsys):
     assert f"python -m zoo.predict --model={folder}" in shown.out
     assert f"summary:  {folder / 'summary.md'}" in shown.out
     assert "step 4/4  loss" in shown.err
+
+
+@pytest.mark.model
+def test_folder_where_another_process_trains_is_left_alone(genotype, tmp_path):
+    folder = tmp_path / "run"
+    with locked(folder), pytest.raises(ValueError, match="no other process trains"):
+        train.train(str(folder), genotype, ArrayClips(), **OPTIONS)
+    assert [path.name for path in folder.iterdir()] == [".lock"]
 
 
 @pytest.mark.model
