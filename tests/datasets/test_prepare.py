@@ -45,6 +45,16 @@ def test_goes_on_where_it_stopped(tmp_path):
     assert not list(tmp_path.rglob("*.part"))
 
 
+@pytest.mark.model
+def test_a_seed_gives_the_same_bytes(tmp_path):
+    for name in ("one", "other"):
+        prepare.moving_shapes(tmp_path / name, videos_per_class=1, seconds=1)
+    files = sorted((tmp_path / "one").rglob("*.mp4"))
+    others = [tmp_path / "other" / f.relative_to(tmp_path / "one") for f in files]
+    assert len(files) == 13
+    assert [f.read_bytes() for f in files] == [f.read_bytes() for f in others]
+
+
 def test_a_full_disk_leaves_no_half_video(tmp_path):
     run(tmp_path)
     path = sorted(tmp_path.glob("*/*.mp4"))[0]
