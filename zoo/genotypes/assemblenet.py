@@ -37,7 +37,8 @@ DEPTHS = {
     77: (3, 4, 15, 3),
     101: (3, 4, 23, 3),
 }
-INNER = (64, 128, 256, 512)
+INNER = (64, 128, 256, 512)  # As published, at each level; and those of the lite form.
+LITE_INNER = (27, 54, 152, 432)
 ATTENTIONS = ("none", "self", "peer")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from zoo.genotypes.assemblenet import LEVELS, AssembleNetGenotype
+from zoo.genotypes.assemblenet import INNER, LEVELS, LITE_INNER, AssembleNetGenotype
 from zoo.genotypes.base import ClipSpec
 from zoo.genotypes.plans.assemblenet import Part
 from zoo.sketches.parts import Box, Sketch, shape_text
@@ -65,5 +65,7 @@ def _lines(genotype: AssembleNetGenotype, part: Part) -> Iterator[str]:
         return
     count = genotype.modules[node.level - 1]
     yield f"{count} module" if count == 1 else f"{count} modules"
+    if genotype.inner != (LITE_INNER if genotype.lite else INNER):
+        yield f"{genotype.inner[node.level - 1]} inside"
     if node.stride != (1 if node.level == 1 and not genotype.lite else 2):
         yield f"stride {node.stride}"

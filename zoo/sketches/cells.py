@@ -2,12 +2,10 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 
 from zoo.genotypes.base import ClipSpec
 from zoo.genotypes.cells import CellGenotype
 from zoo.genotypes.plans.cells import INPUTS, CellPlan, Connection, Layer, Layers
-from zoo.genotypes.tally import Features
 from zoo.sketches.parts import (
     Box,
     Cell,
@@ -44,7 +42,7 @@ def sketch(genotype: CellGenotype, clip: ClipSpec) -> Sketch:
     places: dict[str, list[int]] = {}
     for index, cell in enumerate(plan.cells):
         places.setdefault(cell.frame.kind, []).append(index)
-    boxes = [_clip(clip)]
+    boxes = [clip_box(clip)]
     shape = shape_text(plan.stem[-1].output)
     boxes.append(Box("stem", "Stem", (), shape, "stem", _series(plan.stem)))
     edges, last = [("clip", "stem")], "stem"
@@ -64,14 +62,6 @@ def sketch(genotype: CellGenotype, clip: ClipSpec) -> Sketch:
         ranks=tuple(rank - 1 for rank in ranks),
         note=NOTE,
     )
-
-
-def _clip(clip: ClipSpec) -> Box:
-    box = clip_box("clip", "Clip", Features(*clip.shape), clip.rate)
-    if not clip.segments:
-        return box
-    each = f"{clip.frames // clip.segments} of each of {clip.segments} parts"
-    return replace(box, lines=(box.lines[0], each))
 
 
 def _cell(cell: CellPlan, kind: str, places: list[int], count: int) -> Iterator[Box]:

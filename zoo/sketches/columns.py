@@ -6,7 +6,7 @@ from zoo.sketches.parts import Sketch
 from zoo.sketches.rows import Place, frame, height
 
 GAP, COLUMN_GAP, LANE = 12, 28, 12  # Pixels.
-HEAD = 8  # Of an arrow.
+ARROW = 8  # Its head.
 
 
 def placed(
@@ -68,10 +68,10 @@ def _way(route: list[Place], start: float, end: float) -> tuple[str, str]:
     path = f"M{x:.1f} {y:.1f}"
     for place in route[1:]:
         last = place is route[-1]
-        left, right = place.left - HEAD * last, place.left + place.width
+        left, right = place.left - ARROW * last, place.left + place.width
         level, middle = end if last else _middle(place), (x + left) / 2
         path += f"C{middle:.1f} {y:.1f} {middle:.1f} {level:.1f} "
         path += f"{left:.1f} {level:.1f}"
         path += "" if last else f"H{right:.1f}"
         x, y = right, level
-    return path, f"M{route[-1].left:.1f} {end:.1f}l-{HEAD}-4v8z"
+    return path, f"M{route[-1].left:.1f} {end:.1f}l-{ARROW}-4v8z"

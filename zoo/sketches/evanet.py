@@ -1,6 +1,7 @@
 """What the picture of a residual EvaNet shows: stem, blocks, and pools."""
 
 import dataclasses
+import string
 from collections.abc import Iterator
 
 from zoo.genotypes.base import ClipSpec
@@ -17,13 +18,13 @@ from zoo.sketches.parts import (
     clip_box,
     shape_text,
 )
-from zoo.sketches.space_time import HEAD, convolution, point, pool
+from zoo.sketches.space_time import PAIRS_HEAD, convolution, point, pool
 
 
 def sketch(genotype: EvaNetGenotype, clip: ClipSpec) -> Sketch:
     """The boxes of a residual EvaNet, one after the other."""
     first, shape = stem(genotype), Features(*clip.shape)
-    boxes = [clip_box("clip", "Clip", shape, clip.rate)]
+    boxes = [clip_box(clip)]
     layers = (convolution(first.conv, first.size, first.filters, first.strides[1]),)
     parts = ("stem", "Stem", tuple(_options(genotype)))
     shape = first.output(shape)
@@ -37,12 +38,13 @@ def sketch(genotype: EvaNetGenotype, clip: ClipSpec) -> Sketch:
         own = _block(repeats)
         boxes.append(Box(name, _titled(name), lines, shape_text(shape), layers=own))
         parts, layers = None, ()
-    return chain([*boxes, HEAD])
+    return chain([*boxes, PAIRS_HEAD])
 
 
 def _titled(name: str) -> str:
-    """Block 2 of block2."""
-    return f"{name[:-1].capitalize()} {name[-1]}"
+    """Block 12 of block12."""
+    kind = name.rstrip(string.digits)
+    return f"{kind.capitalize()} {name.removeprefix(kind)}"
 
 
 def _options(genotype: EvaNetGenotype) -> Iterator[str]:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from zoo.genotypes.base import ClipSpec
 from zoo.genotypes.inception import InceptionGenotype, InceptionModule
 from zoo.genotypes.plans.inception import Stage
-from zoo.genotypes.tally import Features
 from zoo.sketches.parts import (
     Box,
     Cell,
@@ -16,7 +15,7 @@ from zoo.sketches.parts import (
     clip_box,
     shape_text,
 )
-from zoo.sketches.space_time import HEAD, convolution, point, pool
+from zoo.sketches.space_time import PAIRS_HEAD, convolution, point, pool
 
 STEM = ("conv1a", "pool2a", "conv2b", "conv2c", "pool3a")
 
@@ -26,7 +25,7 @@ def sketch(genotype: InceptionGenotype, clip: ClipSpec) -> Sketch:
     stages = {stage.name: stage for stage in genotype.stages(clip.shape)}
     convs = dict(zip(("conv1a", "conv2b", "conv2c"), genotype.stem, strict=True))
     modules = iter(genotype.modules)
-    boxes = [clip_box("clip", "Clip", Features(*clip.shape), clip.rate)]
+    boxes = [clip_box(clip)]
     layers = tuple(_single(stages[name], convs.get(name)) for name in STEM)
     shape = shape_text(stages[STEM[-1]].output)
     boxes.append(Box("stem", "Stem", tuple(_options(genotype)), shape, "stem", layers))
@@ -38,7 +37,7 @@ def sketch(genotype: InceptionGenotype, clip: ClipSpec) -> Sketch:
         layers = _module(stage, module) if module else (_single(stage),)
         shape = shape_text(stage.output)
         boxes.append(Box(name, f"{kind.capitalize()} {place}", (), shape, name, layers))
-    return chain([*boxes, HEAD])
+    return chain([*boxes, PAIRS_HEAD])
 
 
 def _options(genotype: InceptionGenotype) -> Iterator[str]:

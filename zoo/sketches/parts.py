@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from zoo.genotypes.base import ClipSpec
 from zoo.genotypes.tally import Features
 
 
@@ -116,8 +117,11 @@ def shape_text(shape: Features) -> str:
     return f"{shape.frames}x{shape.height}x{shape.width}x{shape.channels}"
 
 
-def clip_box(name: str, title: str, shape: Features, rate: float) -> Box:
+def clip_box(clip: ClipSpec, name: str = "clip", title: str = "Clip") -> Box:
     """A clip, or one of the streams that a network makes of it."""
-    frames = "1 frame" if shape.frames == 1 else f"{shape.frames} frames"
-    lines = (f"{frames} of {shape.width}x{shape.height}", f"{rate:g} a second")
-    return Box(name, title, lines, shape_text(shape), "clip")
+    frames = "1 frame" if clip.frames == 1 else f"{clip.frames} frames"
+    taken = f"{clip.rate:g} a second"
+    if clip.segments:
+        taken = f"{clip.frames // clip.segments} of each of {clip.segments} parts"
+    lines = (f"{frames} of {clip.width}x{clip.height}", taken)
+    return Box(name, title, lines, shape_text(Features(*clip.shape)), "clip")

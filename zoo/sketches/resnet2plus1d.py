@@ -3,7 +3,6 @@
 from zoo.genotypes.base import ClipSpec
 from zoo.genotypes.plans.residual import CONVOLUTIONS, Layer, Module
 from zoo.genotypes.resnet2plus1d import ResNet2Plus1DGenotype
-from zoo.genotypes.tally import Features
 from zoo.sketches.parts import (
     Box,
     Cell,
@@ -14,18 +13,13 @@ from zoo.sketches.parts import (
     clip_box,
     shape_text,
 )
-from zoo.sketches.space_time import strided
-
-HEAD = (
-    Cell("pool", "Average over all frames and pixels", "all", "mean over all places"),
-    Cell("dense", "Dense layer, one output per class", "fc", "dense"),
-)
+from zoo.sketches.space_time import MEAN_HEAD, strided
 
 
 def sketch(genotype: ResNet2Plus1DGenotype, clip: ClipSpec) -> Sketch:
     """The boxes of a (2+1)D ResNet, one after the other."""
     plan = genotype.plan(clip.shape)
-    boxes = [clip_box("clip", "Clip", Features(*clip.shape), clip.rate)]
+    boxes = [clip_box(clip)]
     shape = shape_text(plan.stem[-1].output)
     boxes.append(Box("stem", "Stem", (), shape, "stem", _layers(plan.stem)))
     for number, blocks in enumerate(plan.stages, 1):
@@ -33,7 +27,7 @@ def sketch(genotype: ResNet2Plus1DGenotype, clip: ClipSpec) -> Sketch:
         shape, layers = shape_text(blocks[-1].output), _block(blocks)
         name = f"stage{number}"
         boxes.append(Box(name, f"Stage {number}", lines, shape, layers=layers))
-    return chain([*boxes, Box("head", "Head", kind="head", layers=HEAD)])
+    return chain([*boxes, MEAN_HEAD])
 
 
 def _block(blocks: tuple[Module, ...]) -> Series:

@@ -1,19 +1,28 @@
-"""Layers over space and time as squares, for the two families of EvaNet."""
+"""Layers over space and time as squares, and the heads, that families share."""
 
 import dataclasses
 
 from zoo.genotypes.space_time import SpaceTimeConv
 from zoo.sketches.parts import Box, Cell
 
-# What `VideoHead` does with pairs of frames.
-PAIRS = "mean over pairs of frames"
-HEAD = Box(
+# What `VideoHead` does with pairs of frames, and with all of them.
+PAIRS, PLACES = "mean over pairs of frames", "mean over all places"
+PAIRS_HEAD = Box(
     "head",
     "Head",
     kind="head",
     layers=(
         Cell("pool", "Average over pairs of frames and all pixels", "2", PAIRS),
         Cell("dense", "Dense layer, averaged over the pairs", "fc", "dense, mean"),
+    ),
+)
+MEAN_HEAD = Box(
+    "head",
+    "Head",
+    kind="head",
+    layers=(
+        Cell("pool", "Average over all frames and pixels", "all", PLACES),
+        Cell("dense", "Dense layer, one output per class", "fc", "dense"),
     ),
 )
 WORDS = {"conv3d": "3D", "conv2plus1d": "(2+1)D", "itgm": "iTGM"}

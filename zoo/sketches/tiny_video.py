@@ -14,12 +14,8 @@ from zoo.sketches.parts import (
     clip_box,
     shape_text,
 )
-from zoo.sketches.space_time import point
+from zoo.sketches.space_time import MEAN_HEAD, point
 
-HEAD = (
-    Cell("pool", "Average over all frames and pixels", "all", "mean over all places"),
-    Cell("dense", "Dense layer, one output per class", "fc", "dense"),
-)
 WORDS = {
     "conv": "convolution",
     "depthwise": "depthwise convolution",
@@ -30,20 +26,24 @@ WORDS = {
 
 def sketch(genotype: TinyVideoGenotype, clip: ClipSpec) -> Sketch:
     """The boxes and edges of a Tiny Video Network."""
-    boxes, edges = [], []
-    shapes = genotype.stream_shapes(clip.shape)
-    for index, (stream, shape) in enumerate(zip(genotype.streams, shapes, strict=True)):
-        alone = len(shapes) == 1
-        title, rate = ("Clip", clip.rate) if alone else (f"Stream {index}", stream.rate)
-        boxes.append(clip_box(f"stream{index}", title, shape, rate))
+    boxes, edges = list(_streams(genotype, clip)), []
     for index, (inputs, instances) in enumerate(genotype.block_inputs(clip.shape)):
         name, shape = f"block{index}", shape_text(instances[-1].output)
         lines, layers = tuple(_lines(instances)), _layers(len(inputs), instances)
         boxes.append(Box(name, f"Block {index}", lines, shape, layers=layers))
         edges += [(source, name) for source in genotype.inputs_of(index)]
     edges.append((boxes[-1].name, "head"))
-    boxes.append(Box("head", "Head", kind="head", layers=HEAD))
+    boxes.append(MEAN_HEAD)
     return Sketch(tuple(boxes), tuple(edges))
+
+
+def _streams(genotype: TinyVideoGenotype, clip: ClipSpec) -> Iterator[Box]:
+    if len(genotype.streams) == 1:
+        yield clip_box(clip, "stream0")
+        return
+    for index, own in enumerate(genotype.streams):
+        spec = ClipSpec(own.frames, own.rate, own.size, own.size)
+        yield clip_box(spec, f"stream{index}", f"Stream {index}")
 
 
 def _lines(instances: list[Instance]) -> Iterator[str]:

@@ -65,6 +65,15 @@ def test_a_stride_that_is_not_the_usual_one_is_told():
     assert not any("stride" in line for line in boxes(GRAPH)["node4"].lines)
 
 
+def test_inner_channels_that_are_not_the_usual_ones_are_told():
+    genotype = dataclasses.replace(GRAPH, inner=(16, 24, 32, 40))
+    found = boxes(genotype)
+    assert found["node3"].lines[-1] == "16 inside"
+    assert found["node6"].lines[-1] == "40 inside"
+    assert not any("inside" in line for line in boxes(GRAPH)["node3"].lines)
+    assert 'class="changed"' in drawing.draw(genotype, other=GRAPH)
+
+
 def test_several_last_nodes_are_joined_in_the_head():
     found = boxes(FOUND["two_stream_late_fusion"])
     assert found["head"].lines == ("2 nodes", "joined", "mean", "dense")

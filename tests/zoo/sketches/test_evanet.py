@@ -42,6 +42,14 @@ def test_boxes_are_the_parts_of_the_network_in_order():
     ]
 
 
+def test_blocks_are_counted_beyond_nine():
+    many = dataclasses.replace(NETWORK, pool_times=(1,) * 10, blocks=(OTHER,) * 10)
+    titles = [box.title for box in sketch(many).boxes]
+    assert titles[-6:] == [
+        *("Block 9", "Pool 9", "Block 10", "Pool 10", "Block 11", "Head")
+    ]
+
+
 def test_every_layer_of_a_block_is_a_cell_with_its_frames():
     drawn = boxes(NETWORK)
     assert layers(drawn["stem"]) == [("conv2plus1d", "9"), ("pool", "1")]

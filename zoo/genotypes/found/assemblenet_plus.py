@@ -7,7 +7,7 @@ the code's, too, which has no objects there. Whether it has attention is a flag 
 here it attends to its peers, as the others do.
 """
 
-from zoo.genotypes.assemblenet import AssembleNetGenotype, Node
+from zoo.genotypes.assemblenet import LITE_INNER, AssembleNetGenotype, Node
 from zoo.genotypes.base import revised
 from zoo.genotypes.found.assemblenet import ASN50, block
 
@@ -226,7 +226,7 @@ ASNP_LITE = AssembleNetGenotype(
         ),
     ),
     modules=(3, 5, 11, 7),
-    inner=(27, 54, 152, 432),
+    inner=LITE_INNER,
     attention="peer",
     lite=True,
 )
