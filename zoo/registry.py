@@ -20,7 +20,6 @@ from zoo.genotypes import (
     TinyVideoGenotype,
 )
 from zoo.genotypes.base import check
-from zoo.genotypes.cells import CellGenotype
 from zoo.models import (
     assemblenet,
     evanet,
@@ -186,12 +185,9 @@ def named(name: str) -> Callable[..., keras.Model]:
     times = f"at {spec.rate:g} a second"
     if spec.segments:
         times = f"from {spec.segments} equal parts of a video"
-    # No paper of these families prints its cells.
-    ours = isinstance(genotype, CellGenotype)
-    origin = "found by this project's search" if ours else "published by its authors"
     model.__name__ = model.__qualname__ = name
     model.__doc__ = (
-        f"Builds {name}, of the family {genotype.family!r}, {origin}.\n\n"
+        f"Builds {name}, of the family {genotype.family!r}, {genotype.origin}.\n\n"
         f"It reads {spec.frames} frames of {spec.height}x{spec.width} pixels "
         f"{times}. Arguments are those of `zoo.build`."
     )

@@ -26,6 +26,17 @@ def test_a_named_model_says_what_it_reads():
     assert "2 frames of 224x224 pixels at 3 a second" in zoo.tvn1.__doc__
 
 
+@pytest.mark.parametrize(
+    ("name", "origin"),
+    [
+        ("tvn1", "published by its authors"),
+        ("pvnas_m", "found by this project's search"),
+    ],
+)
+def test_a_named_model_says_who_found_it(name, origin):
+    assert f"{origin}.\n" in getattr(zoo, name).__doc__
+
+
 def test_an_unknown_name_lists_the_near_ones():
     with pytest.raises(ValueError, match="tvn1"):
         zoo.create("tvn11")

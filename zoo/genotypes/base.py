@@ -86,6 +86,8 @@ class Genotype(abc.ABC):
 
     family: ClassVar[str]
     version: ClassVar[int] = 1
+    # Of the networks with names, as `help(zoo.<name>)` tells it.
+    origin: ClassVar[str] = "published by its authors"
 
     @property
     @abc.abstractmethod

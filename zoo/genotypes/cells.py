@@ -69,6 +69,8 @@ class CellGenotype(Genotype):
     the layout.
     """
 
+    origin = "found by this project's search"  # No paper prints its cells.
+
     # Of each kind of cell, the operations that its edges may have.
     KINDS: ClassVar[dict[str, tuple[str, ...]]]
 
