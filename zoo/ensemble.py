@@ -32,8 +32,7 @@ def fuse(
     EvaNet (https://arxiv.org/abs/1811.10636) sums the softmax of its three or five best
     networks; the mean ranks the classes alike and is a probability. The released code
     (google-research, evanet/run_evanet.py, commit 066e6a12) takes the mean of the
-    logits of two RGB and two flow networks, and the softmax of that:
-    `average="logits"`.
+    logits of two RGB and two flow networks, then the softmax: `average="logits"`.
 
     The models stay as they are, and share their weights with the new one, in which
     they are the layers `member0`, `member1`, ... It can be saved like any other.
@@ -198,7 +197,8 @@ class Ensemble:
     @property
     def clip_spec(self) -> ClipSpec | None:
         """The clip it reads; None where members read several."""
-        return self.clip_specs.get("clip")
+        first, *others = self.clip_specs.values()
+        return None if others else first
 
     @functools.cached_property
     def model(self) -> keras.Model:
@@ -215,14 +215,15 @@ class Ensemble:
         """Probabilities of the classes.
 
         Args:
-            clip: RGB in [0, 1] of `clip_spec.shape`, or a batch of such; where members
-                read several, a dict of these by the names of `clip_specs`.
+            clip: RGB in [0, 1] of `clip_spec.shape`, or flow as they read it, or a
+                batch; where they read several, a dict by the names of `clip_specs`.
 
         Returns:
             Array (classes,), or (batch, classes).
         """
-        clips = clip if isinstance(clip, dict) else {"clip": clip}
         names = sorted(self.clip_specs)
+        only = names[0] if len(names) == 1 else "clip"
+        clips = clip if isinstance(clip, dict) else {only: clip}
         check(sorted(clips) == names, "clip", f"a dict of {names}", sorted(clips))
         members = zip(self._inputs, self.members.values(), strict=True)
         return self.fused([run.logits(clips[name]) for name, run in members])
@@ -233,10 +234,9 @@ class Ensemble:
 
 
 def _short(value: object) -> str:
-    if isinstance(value, tuple):
-        shown = ", ".join(value[:5]) + (", ..." if len(value) > 5 else "")
-        return f"{len(value)} ({shown})"
-    return repr(value)
+    if not isinstance(value, tuple):
+        return repr(value)
+    return f"{len(value)} ({', '.join(value[:5])}{', ...' if len(value) > 5 else ''})"
 
 
 def describe(
@@ -285,9 +285,8 @@ def load(workdir: str | os.PathLike) -> Ensemble:
     """
     folder = pathlib.Path(workdir)
     try:
-        record = _record(folder)
-        version, known = record["version"], inference.VERSION
-        check(version == known, "version", repr(known), version)
+        record, known = _record(folder), inference.VERSION
+        check(record["version"] == known, "version", repr(known), record["version"])
         weights, average = record["weights"], record["average"]
         names = [*record["members"]]
     except (KeyError, TypeError, ValueError) as error:

@@ -47,9 +47,8 @@ class Predictor:
             model = inference.load(model)
         if isinstance(model, keras.Model):
             model = _run(model, classes, task, rate)
-        _check_reads_a_clip(model)
-        self._run = streams.online(model)
-        self.classes, self.clip_spec = model.classes, model.clip_spec
+        self._run = _on_rgb(model)
+        self.classes, self.clip_spec = model.classes, self._run.clip_spec
         known = settings_of_clips(model.workdir, "evaluation", "short")
         self._uniform = known.get("evaluation") == "uniform"
         self._holds = known.get("short") == "hold"
@@ -102,14 +101,16 @@ def _run(model: keras.Model, classes, task: str, rate: float | None) -> inferenc
     return inference.Run(model, classes, task, spec, "", channels)
 
 
-def _check_reads_a_clip(run: inference.Run | Ensemble) -> None:
+def _on_rgb(run: inference.Run | Ensemble) -> inference.Run | Ensemble:
+    """A run, or an ensemble, that reads one clip of RGB."""
     rule = "one that reads one clip of video and nothing else"
-    if isinstance(run, Ensemble):
-        known = sorted(run.clip_specs)
-        check(run.clip_spec is not None, "model", rule, ", ".join(known))
     runs = run.members.values() if isinstance(run, Ensemble) else [run]
     for names in (inputs.names(member.model) for member in runs):
         check(len(names) == 1, "model", rule, ", ".join(names))
+    found = streams.online(run)
+    one = found.clip_spec is not None
+    check(one, "model", rule, ", ".join(sorted(found.clip_specs)))
+    return found
 
 
 def _kind(frames: np.ndarray) -> str:

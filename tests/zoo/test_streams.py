@@ -90,6 +90,28 @@ def test_clips_of_flow_and_of_rgb_are_two_inputs():
     runs = {"a": run_of(), "b": run_of(channels=2)}
     both = ensemble.Ensemble(runs, pathlib.Path())
     assert both.clip_specs == {"clip": TINY, "flow": TINY}
+    assert both.clip_spec is None
+
+
+@pytest.mark.parametrize("channels", [(2, 2), (3, 2), (2,)])
+def test_ensembles_of_flow_are_used_like_a_run(channels, monkeypatch):
+    monkeypatch.setattr(inference, "compiled", lambda m: lambda clip: said(m, clip))
+    rgb = network(3)
+    monkeypatch.setattr(streams, "from_rgb", lambda model: rgb)
+    runs = {
+        f"m{i}": run_of(rgb if n == 3 else network(), n) for i, n in enumerate(channels)
+    }
+    both = ensemble.Ensemble(runs, pathlib.Path())
+    if 3 not in channels:
+        assert both.clip_spec == TINY
+        clip = known_clip(both.clip_spec.shape)[None, ..., :2]
+        expected = np.mean([run.predict(clip) for run in runs.values()], axis=0)
+        np.testing.assert_allclose(both.predict(clip), expected, atol=1e-6)
+    ready = zoo.Predictor(both)
+    assert ready.clip_spec == TINY
+    frames = np.full(TINY.shape, 51, "uint8")
+    expected = run_of(rgb).predict(frames / np.float32(255))
+    np.testing.assert_allclose(ready(frames), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
