@@ -157,7 +157,7 @@ class OneSplit:
         start: int = 0,
     ):
         """Batches of clips, as the source gives them."""
-        check_request(split, batch_size, start)
+        check_request(split, batch_size, start, seed)
         self._check(split)
         return self._source.batches(clip_spec, split, batch_size, seed, start)
 

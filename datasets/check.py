@@ -8,7 +8,7 @@ import argparse
 import csv
 import dataclasses
 import os
-from collections import Counter
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,6 +29,8 @@ from datasets.table import read_rows
 from zoo.command import command
 
 FINE = ("ok", "there")
+# Names of files need not be UTF-8: they are written as they are.
+AS_NAMED = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +74,8 @@ def inspect(path: str) -> Report:
 
 
 def _inspect(video: Video) -> Report:
-    frame, decoded = None, 0
-    for frame in video.all_frames():  # noqa: B007, the last one is used below.
-        decoded += 1
+    last = deque(enumerate(video.all_frames(), 1), maxlen=1)
+    decoded, frame = last.pop() if last else (0, None)
     packets = len(video.times)
     expected = max(packets, video.stated_frames)
     faults = [f"{video.bad} bad packets"] * bool(video.bad)
@@ -137,8 +138,7 @@ def inspect_all(
     names: list[str], root: Path, workers: int | None = None
 ) -> dict[str, Report]:
     """Decodes videos by their paths in a folder; `workers` as in `check`."""
-    workers = workers or len(os.sched_getaffinity(0))
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(order.thread_count(workers)) as pool:
         reports = pool.map(inspect, [root / name for name in names])
         return dict(zip(names, progress(reports, len(names), "videos"), strict=True))
 
@@ -155,7 +155,7 @@ def list_names(data: str) -> tuple[list[str], Path]:
 
 def write_csv(reports: dict[str, Report], path: str) -> None:
     """Writes reports as a table."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    with open(path, "w", newline="", **AS_NAMED) as file:
         names = [field.name for field in dataclasses.fields(Report)]
         writer = csv.DictWriter(file, names)
         writer.writeheader()
@@ -164,7 +164,7 @@ def write_csv(reports: dict[str, Report], path: str) -> None:
 
 def write_problems(reports: dict[str, Report], path: str) -> None:
     """Writes what is wrong with which video as a table of path and problem."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    with open(path, "w", newline="", **AS_NAMED) as file:
         writer = csv.writer(file)
         writer.writerow(["path", "problem"])
         for name, report in reports.items():
@@ -176,7 +176,7 @@ def write_problems(reports: dict[str, Report], path: str) -> None:
 def write_exclude(reports: dict[str, Report], path: str) -> None:
     """Writes the paths of the broken videos, for the sources' `exclude`."""
     broken = [name for name, report in reports.items() if report.state == "broken"]
-    Path(path).write_text("".join(f"{name}\n" for name in broken), encoding="utf-8")
+    Path(path).write_text("".join(f"{name}\n" for name in broken), **AS_NAMED)
 
 
 def describe(name: str, report: Report) -> str:
@@ -185,7 +185,7 @@ def describe(name: str, report: Report) -> str:
     line += f"{report.fps:8.2f} fps {report.width:5} x {report.height:<5}"
     turned = f" rotated {report.rotation}" if report.rotation else ""
     error = f" ({report.error})" if report.error else ""
-    return f"{line} {name}{turned}{error}"
+    return f"{line} {name.encode(errors='replace').decode()}{turned}{error}"
 
 
 def main(arguments: list[str] | None = None) -> int:

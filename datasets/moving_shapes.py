@@ -12,6 +12,7 @@ import numpy as np
 from datasets import shapes
 from datasets.order import (
     SPLITS,
+    TASKS,
     ClipSpec,
     Shared,
     check,
@@ -22,7 +23,6 @@ from datasets.order import (
     training_place,
 )
 
-TASKS = ("single", "multi")
 SEGMENT_SECONDS = 2.0
 # Normal numbers are slow to draw: clips take theirs from a random place in this pool.
 _NOISE = np.random.default_rng(0).standard_normal(1 << 21, "float32")
@@ -59,9 +59,9 @@ class MovingShapes(Shared):
         seed: int = 0,
     ):
         self.classes = tuple(shapes.ACTIONS if actions is None else actions)
-        unknown = sorted(set(self.classes) - set(shapes.ACTIONS))
-        valid = not unknown and len(self.classes) >= 2
-        rule = f"two or more of {', '.join(shapes.ACTIONS)}"
+        own = set(self.classes)
+        valid = own <= set(shapes.ACTIONS) and len(own) == len(self.classes) >= 2
+        rule = f"two or more, each once, of {', '.join(shapes.ACTIONS)}"
         check(valid, "actions", rule, actions)
         check(task in TASKS, "task", f"one of {', '.join(TASKS)}", task)
         check(videos_per_class >= 1, "videos_per_class", "at least 1", videos_per_class)
@@ -70,8 +70,10 @@ class MovingShapes(Shared):
         self.seconds = (
             (2.0 if task == "single" else 8.0) if seconds is None else seconds
         )
-        self.noise = noise
-        self.seed = seed
+        check(self.seconds > 0, "seconds", "above 0", seconds)
+        check(noise >= 0, "noise", "at least 0", noise)
+        check(seed >= 0, "seed", "at least 0", seed)
+        self.noise, self.seed = noise, seed
         self._half: np.ndarray | None = None
 
     def halves(self, seed: int) -> tuple["MovingShapes", "MovingShapes"]:
@@ -115,7 +117,7 @@ class MovingShapes(Shared):
             seed: Of the order and of where clips start.
             start: Batches to skip, for an exact resume.
         """
-        check_request(split, batch_size, start)
+        check_request(split, batch_size, start, seed)
         return Batches(self, clip_spec, split, batch_size, seed, start)
 
     def views(

@@ -6,11 +6,13 @@ skips what it has seen without reading it.
 
 import copy
 import functools
+import os
 from typing import Protocol, Self
 
 import numpy as np
 
 SPLITS = ("train", "validation", "test")
+TASKS = ("single", "multi")  # Labels of a video.
 
 
 class ClipSpec(Protocol):
@@ -35,11 +37,21 @@ def check_split(split: str) -> None:
     check(split in SPLITS, "split", f"one of {', '.join(SPLITS)}", split)
 
 
-def check_request(split: str, batch_size: int, start: int) -> None:
+def check_request(split: str, batch_size: int, start: int, seed: int = 0) -> None:
     """Raises ValueError unless a source can give such batches."""
     check_split(split)
     check(batch_size >= 1, "batch_size", "at least 1", batch_size)
     check(start >= 0, "start", "at least 0", start)
+    check(seed >= 0, "seed", "at least 0", seed)
+
+
+def thread_count(workers: int | None) -> int:
+    """How many threads `workers` means: None is one for each core of the process."""
+    check(workers is None or workers >= 1, "workers", "at least 1", workers)
+    if workers is not None:
+        return workers
+    known = hasattr(os, "sched_getaffinity")  # Of Linux.
+    return len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
 
 
 def draws(seed: int, epoch: int, index: int) -> np.random.Generator:
@@ -91,6 +103,13 @@ class Shared:
         Batches of all hosts together are in training the clips of one batch that is
         `count` times as large, and one pass over an evaluation's videos. `size` of
         "train" stays that of all hosts.
+
+        Args:
+            index: Of the host, from 0.
+            count: Of the hosts.
+
+        Raises:
+            ValueError: There is no such host, or the source is a part already.
         """
         check(type(count) is int and count >= 1, "count", "whole, from 1", count)
         inside = type(index) is int and 0 <= index < count

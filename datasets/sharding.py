@@ -27,7 +27,7 @@ import numpy as np
 
 from datasets import tfrecord
 from datasets.decode import BrokenVideoError, reason
-from datasets.order import SPLITS, check
+from datasets.order import SPLITS, check, thread_count
 from datasets.progress import progress
 from datasets.records import Record, digest, list_records, store
 from datasets.shards import FORMAT, INDEX, META, PLAN, read_index
@@ -70,8 +70,7 @@ def write(
             is full; too many videos are broken.
     """
     check(shard_bytes >= 1, "shard_bytes", "at least 1", shard_bytes)
-    workers = len(os.sched_getaffinity(0)) if workers is None else workers
-    check(workers >= 1, "workers", "at least 1", workers)
+    workers = thread_count(workers)
     groups = list_records(source, root)
     out = Path(out)
     with locked(out), room(out):

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import os
 
 import av
 import numpy as np
@@ -18,6 +17,7 @@ from datasets.items import Index, Item
 from datasets.objects import ObjectFolder
 from datasets.order import (
     SPLITS,
+    TASKS,
     ClipSpec,
     Shared,
     check,
@@ -25,6 +25,7 @@ from datasets.order import (
     check_split,
     draws,
     halves,
+    thread_count,
     training_place,
 )
 
@@ -101,15 +102,15 @@ class VideoSource(Shared):
         evaluation: str = "centre",
         short: str = "loop",
     ):
-        check(task in ("single", "multi"), "task", "single or multi", task)
-        check(1 <= resize[0] <= resize[-1], "resize", "ascending, from 1", resize)
+        check(task in TASKS, "task", f"one of {', '.join(TASKS)}", task)
+        valid = len(resize) == 2 and 1 <= resize[0] <= resize[1]
+        check(valid, "resize", "two ascending numbers from 1", resize)
         check(
             0 <= max_bad_fraction <= 1,
             "max_bad_fraction",
             "in [0, 1]",
             max_bad_fraction,
         )
-        check(workers is None or workers >= 1, "workers", "at least 1", workers)
         check(cache_bytes >= 0, "cache_bytes", "at least 0", cache_bytes)
         for name, given in (("sampling", sampling), ("evaluation", evaluation)):
             check(given in SAMPLINGS, name, f"one of {', '.join(SAMPLINGS)}", given)
@@ -128,7 +129,7 @@ class VideoSource(Shared):
         mixes = objects is not None and self.augmentation.mixup
         check(not mixes, "mixup", "0 where clips have objects", self.augmentation.mixup)
         self.sampling, self.evaluation, self.short = sampling, evaluation, short
-        self.workers = len(os.sched_getaffinity(0)) if workers is None else workers
+        self.workers = thread_count(workers)
         self.health = Health(index, max_bad_fraction)
         self._splits = index.splits
         self._objects = None if objects is None else ObjectFolder(objects, index)
@@ -173,7 +174,7 @@ class VideoSource(Shared):
             seed: Of the order and of all random draws.
             start: Batches to skip, for an exact resume.
         """
-        check_request(split, batch_size, start)
+        check_request(split, batch_size, start, seed)
         self._check_split(split)
         return Batches(self, clip_spec, split, batch_size, seed, start)
 

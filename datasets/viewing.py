@@ -57,6 +57,7 @@ class Viewer:
             BrokenVideoError: None of the clips can be read. Where only others can, the
                 next of these serves twice.
         """
+        check(clips >= 1, "clips", "at least 1", clips)
         check(crops in CROPS, "crops", "1, 3 or 5", crops)
         places = (np.arange(clips) + 0.5) / clips
         if clips == 1 and self.evaluation == "dense" and not clip_spec.segments:

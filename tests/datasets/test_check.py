@@ -11,6 +11,7 @@ from synthesis import audio_only, scramble, write_video
 import datasets
 from datasets import check
 from datasets.folder import index_folder
+from datasets.items import read_exclude
 
 
 @pytest.fixture
@@ -50,6 +51,18 @@ def test_tells_the_state_of_every_video(root, tmp_path, capsys):
     assert listed.read_text().split() == ["a/empty.mp4", "b/sound.mp4"]
     splits = index_folder(root, listed).splits.values()
     assert len({item.path for items in splits for item in items}) == 3
+
+
+def test_a_name_need_not_be_utf8(tmp_path, capsys):
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    name = os.fsdecode(b"\xe9.mp4")
+    (folder / name).touch()
+    table, listed = tmp_path / "out.csv", tmp_path / "list.txt"
+    check.main([str(folder), f"--csv={table}", f"--exclude={listed}"])
+    assert " ?.mp4 (" in capsys.readouterr().out
+    assert b"/\xe9.mp4,broken," in table.read_bytes()
+    assert read_exclude(listed) == {name}
 
 
 def test_a_truncated_file_is_damaged(tmp_path):

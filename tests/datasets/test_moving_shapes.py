@@ -136,7 +136,11 @@ def test_multi_label_clips_name_what_they_show():
         ({"actions": ("grow",)}, "actions"),
         ({"actions": ("grow", "fly")}, "actions"),
         ({"task": "both"}, "task"),
+        ({"actions": ("grow", "grow")}, "actions"),
         ({"videos_per_class": 0}, "videos_per_class"),
+        ({"seconds": 0.0}, "seconds"),
+        ({"noise": -0.1}, "noise"),
+        ({"seed": -1}, "seed"),
     ],
 )
 def test_rejects_nonsense(arguments, name):

@@ -1,4 +1,5 @@
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -7,7 +8,14 @@ from synthesis import write_video
 from datasets.augment import Augmentation
 from datasets.folder import VideoFolder
 from datasets.moving_shapes import MovingShapes
-from datasets.order import check, check_request, draws, halves, training_place
+from datasets.order import (
+    check,
+    check_request,
+    draws,
+    halves,
+    thread_count,
+    training_place,
+)
 from zoo.genotypes import ClipSpec
 
 TINY = ClipSpec(frames=2, rate=4.0, height=16, width=16)
@@ -41,11 +49,21 @@ def test_seed_changes_order_and_draws():
         (("dev", 1, 0), "split"),
         (("train", 0, 0), "batch_size"),
         (("test", 1, -1), "start"),
+        (("train", 1, 0, -1), "seed"),
     ],
 )
 def test_rejects_a_request_no_source_can_serve(arguments, name):
     with pytest.raises(ValueError, match=f"`{name}` must be"):
         check_request(*arguments)
+
+
+def test_threads_are_as_many_as_cores_unless_said(monkeypatch):
+    assert thread_count(3) == 3
+    assert thread_count(None) == len(os.sched_getaffinity(0))
+    monkeypatch.delattr(os, "sched_getaffinity")  # As on a Mac.
+    assert thread_count(None) == os.cpu_count()
+    with pytest.raises(ValueError, match="`workers` must be at least 1"):
+        thread_count(0)
 
 
 def test_a_mistake_has_one_form():

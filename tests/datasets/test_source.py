@@ -289,6 +289,7 @@ def test_mistakes_are_told_before_anything_is_read(root, monkeypatch):
     [
         ({"resize": (0.5, 1)}, "resize"),
         ({"resize": (1.5, 1)}, "resize"),
+        ({"resize": (1.5,)}, "resize"),
         ({"max_bad_fraction": 2}, "max_bad_fraction"),
         ({"workers": 0}, "workers"),
         ({"task": "both"}, "task"),

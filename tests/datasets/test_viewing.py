@@ -76,6 +76,8 @@ def test_rejects_settings_that_no_source_has(name):
         Viewer(**{name: "x"})
 
 
-def test_rejects_crops_that_no_source_has(root):
+def test_rejects_views_that_no_source_has(root):
     with pytest.raises(ValueError, match=r"`crops` must be 1, 3 or 5. Got: 2"):
         Viewer().read(root / "test/a/0.mp4", SPEC, crops=2)
+    with pytest.raises(ValueError, match=r"`clips` must be at least 1. Got: 0"):
+        Viewer().read(root / "test/a/0.mp4", SPEC, clips=0)
