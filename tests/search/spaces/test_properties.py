@@ -1,7 +1,9 @@
 """What every space promises, for any seed."""
 
 import itertools
+import pathlib
 import random
+import re
 
 import pytest
 from hypothesis import given
@@ -24,6 +26,13 @@ SPACES = [
     TinyVideoSpace(),
     TinyVideoSpace(inverted=0.5, activations=("relu", "hard_swish")),
 ]
+
+
+def test_every_space_is_among_these():
+    folder = pathlib.Path(__file__).parents[3] / "search" / "spaces"
+    texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.py")]
+    named = set(re.findall(r"^class (\w+Space)\b(?!\(abc)", "".join(texts), re.M))
+    assert named == {type(space).__name__ for space in SPACES}
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: type(space).__name__)

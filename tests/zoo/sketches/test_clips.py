@@ -6,10 +6,8 @@ from zoo.genotypes import FOUND, ClipSpec
 from zoo.sketch import sketch
 
 CLIP = ClipSpec(frames=16, rate=3.0, height=96, width=128)
-NAMES = (
-    *("assemblenet50", "evanet_k400_a", "i3d", "pseudo3d", "pvnas_m"),
-    *("resnet2plus1d_18", "tvn1"),
-)
+# The first of each family.
+NAMES = sorted({g.family: name for name, g in reversed(FOUND.items())}.values())
 
 
 def shapes(genotype, clip=None):
