@@ -7,9 +7,25 @@ import numpy as np
 
 from datasets import clips, flow
 from datasets.items import Index, Item
-from datasets.order import ClipSpec
+from datasets.order import ClipSpec, check
 
 LOGGER = logging.getLogger(__name__)
+
+
+def allowed(max_bad_fraction: float, videos: int) -> float:
+    """How many videos may be broken: one at least, but never all.
+
+    Args:
+        max_bad_fraction: Share of them that is put up with; only of 0 it is none.
+        videos: In all.
+
+    Raises:
+        ValueError: That is no share.
+    """
+    valid = 0 <= max_bad_fraction <= 1
+    check(valid, "max_bad_fraction", "in [0, 1]", max_bad_fraction)
+    most = max(1, max_bad_fraction * videos) if max_bad_fraction else 0
+    return min(most, max(0, videos - 1))
 
 
 class Health:
@@ -18,12 +34,16 @@ class Health:
     Args:
         index: All videos.
         max_bad_fraction: Share of broken ones that is put up with.
+
+    Attributes:
+        bad: Why each broken video is, by its key.
     """
 
     def __init__(self, index: Index, max_bad_fraction: float):
         self.bad: dict[str, str] = {}
         self._total = len({i.key for items in index.splits.values() for i in items})
         self._fraction = max_bad_fraction
+        self._allowed = allowed(max_bad_fraction, self._total)
         self._read: set[str] = set()
         self._warned, self._warned_of_rate = False, False
         self._lock = threading.Lock()
@@ -62,10 +82,7 @@ class Health:
                 self.bad[item.key] = why
                 LOGGER.warning("%s is broken and left out: %s", item.key, why)
             bad, read = len(self.bad), len(self._read | self.bad.keys())
-        allowed = self._fraction * self._total
-        if self._fraction:
-            allowed = max(1, allowed)
-        if bad > allowed or bad == self._total:
+        if bad > self._allowed:
             rule = f"at most {self._fraction:.1%} of {self._total} videos may be broken"
             raise ValueError(
                 f"{rule} (`max_bad_fraction`). Got {bad} of the {read} read so far, "

@@ -26,8 +26,8 @@ from av.video.reformatter import VideoReformatter
 
 from datasets import sharding
 from datasets.catalog import OFFICIAL, check_name, load
-from datasets.moving_shapes import TASKS, MovingShapes
-from datasets.order import SPLITS, check
+from datasets.moving_shapes import MovingShapes
+from datasets.order import SPLITS, TASKS, check, thread_count
 from datasets.progress import progress
 from datasets.transcode import Form
 from zoo.command import command
@@ -110,9 +110,13 @@ def shards(
         form: In which to store videos; None is as they are.
         options: Of the data set's class.
         settings: Of `sharding.write`.
+
+    Raises:
+        ValueError: There is no such data set, it takes no such option, or what
+            `sharding.write` raises.
     """
     name, folder = find(data, data_dir)
-    source, form = load(name, data_dir=folder, **(options or {})), form or Form()
+    source, form = _load(name, folder, options or {}), form or Form()
     root = os.path.dirname(folder) if name == "table" else folder
     meta = sharding.write(source, name, root, out, form, **settings)
     counts = [f"{split} {n['clips']}" for split, n in meta["splits"].items()]
@@ -121,6 +125,16 @@ def shards(
     count = len(meta["shards"])
     print(f"{out}: {videos} videos in {count} shard{'s' * (count > 1)}{codec}")
     print(f"clips: {', '.join(counts)}; {len(meta['broken'])} broken videos left out")
+
+
+def _load(name: str, folder: str, options: dict):
+    try:
+        return load(name, data_dir=folder, **options)
+    except TypeError as error:
+        if not options:
+            raise
+        rule = f"one that the class of {name} takes"
+        raise ValueError(f"`option` must be {rule}. Got: {error}") from None
 
 
 def find(data: str, data_dir: str | None) -> tuple[str, str]:
@@ -192,8 +206,7 @@ def _folder(source: MovingShapes, split: str, label: np.ndarray, splits: bool) -
 
 
 def _write_all(write, places: list) -> list:
-    workers = len(os.sched_getaffinity(0))
-    with contextlib.closing(sharding.ahead(write, places, workers)) as done:
+    with contextlib.closing(sharding.ahead(write, places, thread_count(None))) as done:
         return list(progress(done, len(places), "videos written"))
 
 
@@ -259,13 +272,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--fps", type=float, help="frames a second to keep of faster videos")
     add("--shard_mb", type=int, default=192, help="size of a shard, about")
     add("--workers", type=int, help="videos at once (default: one for each core)")
-    add(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="of the data set's class, such as fold=2 or held_out=False; repeatable",
-    )
+    option = "of the data set's class, such as fold=2 or held_out=False; repeatable"
+    add("--option", action="append", default=[], metavar="NAME=VALUE", help=option)
     share = "of videos that may be broken (default: 0.1)"
     add("--max_bad_fraction", type=float, default=0.1, metavar="SHARE", help=share)
     add("--debug", action="store_true", help="show tracebacks")

@@ -27,6 +27,7 @@ import numpy as np
 
 from datasets import tfrecord
 from datasets.decode import BrokenVideoError, reason
+from datasets.health import allowed
 from datasets.order import SPLITS, check, thread_count
 from datasets.progress import progress
 from datasets.records import Record, digest, list_records, store
@@ -60,7 +61,7 @@ def write(
         form: In which to store the videos.
         shard_bytes: About the size of a shard.
         workers: Videos at once; None is one for each core.
-        max_bad_fraction: Share of broken videos that is put up with.
+        max_bad_fraction: Share of broken videos that is put up with, as in a source.
 
     Returns:
         What is then in `meta.json`.
@@ -72,6 +73,7 @@ def write(
     check(shard_bytes >= 1, "shard_bytes", "at least 1", shard_bytes)
     workers = thread_count(workers)
     groups = list_records(source, root)
+    most = allowed(max_bad_fraction, sum(map(len, groups.values())))
     out = Path(out)
     with locked(out), room(out):
         settings = {
@@ -82,8 +84,7 @@ def write(
             "index": digest(source, groups),
         }
         shards = _plan(out, settings, groups, form)
-        allowed = max_bad_fraction * sum(map(len, groups.values()))
-        _write_missing(out, shards, form, workers, allowed)
+        _write_missing(out, shards, form, workers, most)
         meta = _meta(out, source, name, form, shards)
         write_text(out / META, json.dumps(meta, indent=1))
     return meta
@@ -159,7 +160,7 @@ def _mean_size(groups: dict[str, list[Record]], form: Form) -> int:
 
 
 def _write_missing(
-    out: Path, shards: dict[str, list[Record]], form: Form, workers: int, allowed: float
+    out: Path, shards: dict[str, list[Record]], form: Form, workers: int, most: float
 ) -> None:
     """Writes the shards that are not there."""
     for part in out.glob(".*.part"):
@@ -170,7 +171,7 @@ def _write_missing(
     if done:
         print(f"{len(done)} of {len(shards)} shards are there", file=sys.stderr)
     with contextlib.closing(ahead(partial(_try, form), todo, workers)) as results:
-        stored = _judged(progress(results, len(todo), "videos"), bad, allowed)
+        stored = _judged(progress(results, len(todo), "videos"), bad, most)
         for name, group in itertools.groupby(stored, key=lambda result: result[0]):
             _write_shard(out / name, (result[1:] for result in group))
 
@@ -184,14 +185,14 @@ def _try(form: Form, place: tuple[str, Record]) -> tuple:
         return shard, record, reason(error)
 
 
-def _judged(results: Iterable[tuple], bad: int, allowed: float) -> Iterator[tuple]:
+def _judged(results: Iterable[tuple], bad: int, most: float) -> Iterator[tuple]:
     """Passes results on, and names the broken videos; ValueError of too many."""
     for shard, record, content in results:
         if isinstance(content, str):
             bad += 1
             LOGGER.warning("%s is broken and left out: %s", record.key, content)
-            if bad > max(1, allowed):
-                rule = f"at most {max(1, allowed):.0f} videos may be broken"
+            if bad > most:
+                rule = f"at most {int(most)} videos may be broken"
                 raise ValueError(
                     f"{rule} (`max_bad_fraction`). Got: {bad}, the last {record.key}: "
                     f"{content}. `python -m datasets.check` lists them."

@@ -105,12 +105,6 @@ class VideoSource(Shared):
         check(task in TASKS, "task", f"one of {', '.join(TASKS)}", task)
         valid = len(resize) == 2 and 1 <= resize[0] <= resize[1]
         check(valid, "resize", "two ascending numbers from 1", resize)
-        check(
-            0 <= max_bad_fraction <= 1,
-            "max_bad_fraction",
-            "in [0, 1]",
-            max_bad_fraction,
-        )
         check(cache_bytes >= 0, "cache_bytes", "at least 0", cache_bytes)
         for name, given in (("sampling", sampling), ("evaluation", evaluation)):
             check(given in SAMPLINGS, name, f"one of {', '.join(SAMPLINGS)}", given)

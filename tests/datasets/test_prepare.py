@@ -98,7 +98,8 @@ def test_writes_a_table_of_several_labels(tmp_path):
         (["--size=15"], "`size` must be even"),
         (["--fps=0"], "`fps` must be above 0. Got: 0.0"),
         (["--fps=-1"], "`fps` must be above 0"),
-        (["--seconds=0"], "`seconds` must be at least one frame"),
+        (["--seconds=0"], "`seconds` must be above 0"),
+        (["--seconds=0.01"], "`seconds` must be at least one frame"),
         (["--videos_per_class=0"], "`videos_per_class` must be at least 1"),
     ],
 )
@@ -188,11 +189,20 @@ def test_writes_folders_and_tables_into_shards(tmp_path, capsys):
         (["ucf101:a", "--data_dir=b"], "or ucf101:FOLDER. Got: 'ucf101:a, b'"),
         (["folder:nowhere"], "`root` must be a folder of videos. Got: 'nowhere'"),
         (["ucf101:/", "--option=fold"], "`option` must be NAME=VALUE, such as fold=2"),
+        (
+            ["{videos}", "--option=fold=2"],
+            "`option` must be .* of folder takes. .*'fold'",
+        ),
         (["ucf101:/", "--gop=0"], "`gop` must be at least 1"),
         (["ucf101:/", "--shard_mb=0"], "`data_dir` must hold "),
     ],
 )
 def test_says_in_a_line_what_it_can_not_prepare(tmp_path, arguments, message):
+    for name in ("a/0.mp4", "b/0.mp4"):
+        path = tmp_path / "videos" / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+    arguments = [word.format(videos=tmp_path / "videos") for word in arguments]
     with pytest.raises(ValueError, match=message):
         prepare.main([*arguments, f"--out={tmp_path / 'out'}"])
     assert not (tmp_path / "out").exists()

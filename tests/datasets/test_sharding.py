@@ -144,8 +144,13 @@ def test_broken_videos_are_named_counted_and_left_out(root, tmp_path, caplog):
     # What is there already counts, too.
     (out / "test-00000-of-00001.tfrecord").unlink()
     with pytest.raises(ValueError, match=r"at most 1 videos may be broken .* Got: 2"):
-        write(videos, out, source=source, max_bad_fraction=0)
+        write(videos, out, source=source, max_bad_fraction=0.15)
     assert not (out / "test-00000-of-00001.tfrecord").exists()
+    # None may be broken, as in a source, where the user says so.
+    with pytest.raises(ValueError, match=r"at most 0 videos may be broken .* Got: 1"):
+        write(videos, tmp_path / "none", source=source, max_bad_fraction=0)
+    with pytest.raises(ValueError, match="`max_bad_fraction` must be in "):
+        write(videos, tmp_path / "none", source=source, max_bad_fraction=-0.1)
 
 
 def test_a_full_disk_leaves_no_half_shard(root, tmp_path, monkeypatch):
