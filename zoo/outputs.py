@@ -81,7 +81,7 @@ def predictions(
         clip_spec: Which clips to ask it for.
         split: "validation", "test", or "train" for about as many as that holds.
         batch_size: Clips at once.
-        limit: Only about so many videos: whole batches of the first ones.
+        limit: Only about so many videos: whole batches of the first ones; None is all.
         verbose: Whether to show the progress of what takes long.
         views: Of each video.
 
@@ -89,8 +89,12 @@ def predictions(
         Keys (empty for "train"), labels and logits, a row for each video.
 
     Raises:
-        ValueError: The split holds no clips, or can not be seen in several views.
+        ValueError: The split holds no clips, or can not be seen in several views; or a
+            number is not what it must be.
     """
+    check_whole(batch_size, "batch_size")
+    if limit is not None:
+        check_whole(limit, "limit")
     size = clips.size(split)
     check(size > 0, "split", "one that holds clips", f"{split!r}, which is empty")
     count = math.ceil(min(size, limit or size) * views.count / batch_size)
@@ -227,7 +231,7 @@ def is_saved(folder: str | os.PathLike) -> bool:
 
 
 def load(folder: str | os.PathLike) -> Saved:
-    """Reads `predictions.npz`.
+    """Reads the `predictions.npz` of an evaluation's folder.
 
     Raises:
         ValueError: It is not what `Saved.save` writes.

@@ -64,12 +64,12 @@ class Pace:
         self.begun = self.mark = self.clock()
         self.thread = threading.get_ident()
 
-    def ask(self, index: int) -> None:
-        """Before a step reads its batch; the first is 0."""
+    def ask(self) -> None:
+        """Before a step reads its batch."""
         self.asked, self.read_before = self.clock(), self.read
 
     def end(self, index: int, loss) -> None:
-        """After a step was given to the device, which gives its loss."""
+        """After a step, the first of which is 0, was given to the device."""
         measures = (index + 1) % self.apart in (self.apart - 1, 0)
         _wait(loss if measures else self.last)
         self.last = loss

@@ -137,7 +137,7 @@ class Session(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         self.profile.begin(self.start + batch + 1)
-        self.pace.ask(batch)
+        self.pace.ask()
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.start + batch + 1

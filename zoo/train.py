@@ -197,8 +197,8 @@ class _Job:
         inputs.check_source(network, clips)  # Before the folder says what it holds.
         if freeze is not None:
             freezing.find(network, freeze)
-        names = "save_every", "log_every", "save_minutes", "profile"
-        settings = {name: self.how[name] for name in names}
+        names = ("save_every", "log_every", "save_minutes", "profile")
+        settings = {name: self.how[name] for name in (*names, "validation_limit")}
         training.check_settings(network, self.recipe, **settings)
         if self.dry_run:
             summary.announce(title, about, clips, self.recipe)

@@ -168,7 +168,8 @@ def fit(
         ValueError: The workdir holds a checkpoint of another model, the clips lack
             something that the model reads, or `freeze` fits no layer, or all.
     """
-    check_settings(model, recipe, save_every, log_every, save_minutes, profile)
+    how = (save_every, log_every, save_minutes, profile, validation_limit)
+    check_settings(model, recipe, *how)
     inputs.check_source(model, clips)
     here = distribution.current()
     with freezing.frozen(model, freeze):
@@ -208,6 +209,7 @@ def check_settings(
     log_every: int = 50,
     save_minutes: float | None = None,
     profile: str | None = None,
+    validation_limit: int | None = None,
 ) -> None:
     """Raises ValueError where `fit` would, before anything is written.
 
@@ -218,9 +220,12 @@ def check_settings(
         log_every: As of `fit`.
         save_minutes: As of `fit`.
         profile: As of `fit`.
+        validation_limit: As of `fit`.
     """
     check_whole(save_every, "save_every")
     check_whole(log_every, "log_every")
+    if validation_limit is not None:
+        check_whole(validation_limit, "validation_limit")
     positive = save_minutes is None or save_minutes > 0
     check(positive, "save_minutes", "above 0, or None", save_minutes)
     boards.check_profile(profile)

@@ -46,6 +46,16 @@ def test_predictions_stop_at_a_limit(predict):
     assert len(labels) == 4
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "limit", "name"),
+    [(0, None, "batch_size"), (2, 0, "limit"), (2, -1, "limit"), (2, 1.5, "limit")],
+)
+def test_numbers_that_make_no_sense_are_refused(batch_size, limit, name, predict):
+    rule = f"`{name}` must be a whole number of at least 1"
+    with pytest.raises(ValueError, match=rule):
+        outputs.predictions(predict, ArrayClips(), TINY, "test", batch_size, limit)
+
+
 def test_rows_of_one_key_are_told_apart():
     clip, label = np.zeros((3, 1)), np.array([0, 1, 2])
     parts = [(["x", "x", "y"], label, clip), (["y", "x", "x"], label[[2, 0, 1]], clip)]

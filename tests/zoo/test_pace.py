@@ -36,7 +36,7 @@ def made(clock, monkeypatch):
 
 def train(made, clock, batches, steps, seconds, start=0):
     for index in range(start, start + steps):
-        made.ask(index)
+        made.ask()
         next(batches)
         clock.now += seconds
         made.end(index, 1.0)
@@ -64,7 +64,7 @@ def test_reading_ahead_is_waiting_only_where_it_is_late(made, clock):
     made.thread = None  # As if another thread read.
 
     def step(index, read_at, length):
-        made.ask(index)
+        made.ask()
         begun = clock.now
         if read_at is not None:
             clock.now = begun + read_at
@@ -83,7 +83,7 @@ def test_reading_ahead_is_waiting_only_where_it_is_late(made, clock):
 
 def test_first_batch_is_kept_for_one_step(made, clock):
     batches = made.watched(clock.source(0.0))
-    made.ask(0)
+    made.ask()
     next(batches)
     assert made.first == 0
     made.end(0, 1.0)
@@ -115,7 +115,7 @@ def test_a_device_of_its_own_is_waited_for_now_and_then(clock, monkeypatch):
     made.begin()
     batches = made.watched(clock.source(1.0))
     for index in range(14):
-        made.ask(index)
+        made.ask()
         next(batches)
         made.end(index, index)
     # Steps 5, 6, 12 and 13 themselves; in the others the step before.

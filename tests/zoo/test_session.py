@@ -201,7 +201,11 @@ def test_only_others_wait_for_numbers():
 
 @pytest.mark.parametrize(
     ("wrong", "name"),
-    [({"save_minutes": 0}, "save_minutes"), ({"profile": "5"}, "profile")],
+    [
+        ({"save_minutes": 0}, "save_minutes"),
+        ({"profile": "5"}, "profile"),
+        ({"validation_limit": 0}, "validation_limit"),
+    ],
 )
 def test_nonsense_is_refused(wrong, name):
     with pytest.raises(ValueError, match=f"`{name}` must be"):
