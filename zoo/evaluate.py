@@ -69,7 +69,7 @@ def evaluate(
             folders of evaluations.
         split: "train", "validation" or "test"; None is "test" where it holds clips.
         batch_size: Clips at once.
-        limit: Only about so many clips.
+        limit: Only about so many clips; None is all.
         out: Folder for the results; None is a new one in the (first) run's.
         weights: Of the networks in their ensemble, as `zoo.fuse` takes them; None is
             the ensemble's own, or equal ones.
@@ -178,7 +178,8 @@ def _seen(runs: list, run, clips, split, batch_size, limit, views: Views) -> tup
 def _relative(keys: list[str], clips) -> list[str]:
     """Keys of videos as on any machine: without the folder that the data is in."""
     root = getattr(clips, "root", None)
-    return [key.removeprefix(f"{root}/") for key in keys] if root else keys
+    start = f"{pathlib.PurePath(root)}/" if root else ""
+    return [key.removeprefix(start) for key in keys]
 
 
 def _class_numbers(run: inference.Run | Ensemble, clips) -> np.ndarray:

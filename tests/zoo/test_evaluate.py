@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 import shutil
+import types
 
 import keras
 import numpy as np
@@ -280,6 +281,14 @@ def test_saved_evaluations_are_fused_without_networks(runs):
     # And what was fused may be fused again.
     again = evaluate.evaluate("both,rgb/evaluation-test", None, weights=(1, 0))
     assert again["loss"] == pytest.approx(together["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("root", ["videos", "videos/", "./videos", None])
+def test_keys_are_the_same_on_any_machine(root):
+    clips = types.SimpleNamespace(root=root)
+    keys = ["videos/a b/ä.mp4", "videos2/a.mp4"]
+    inside = keys[0] if root is None else "a b/ä.mp4"
+    assert evaluate._relative(keys, clips) == [inside, "videos2/a.mp4"]
 
 
 def test_classes_count_alike_in_their_mean(runs):
