@@ -204,7 +204,7 @@ def _tell(decision: stream.Decision, guesses: list[dict], as_json: bool) -> None
         record = {"time": round(decision.time, 3), "latency_ms": latency}
         print(json.dumps({**record, "predictions": guesses}), flush=True)
         return
-    minutes, seconds = divmod(decision.time, 60)
+    minutes, seconds = divmod(round(decision.time, 1), 60)
     start = f"{minutes:3.0f}:{seconds:04.1f}"
     for guess in guesses:
         chance = f"{100 * guess['probability']:6.2f} %  {guess['class']}"

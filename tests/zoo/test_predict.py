@@ -9,7 +9,7 @@ from official import something_something_v2
 from synthesis import write_video
 
 from datasets.viewing import Viewer
-from zoo import ensemble, inference, metrics, predict, weights
+from zoo import ensemble, inference, metrics, predict, stream, weights
 from zoo.genotypes import ClipSpec
 from zoo.record import settings_of_clips
 
@@ -200,6 +200,15 @@ def test_a_stream_ends_with_a_summary_also_at_an_interrupt(
     monkeypatch.setattr(predict, "_tell", interrupted)
     assert predict.watch(str(trained), path, stride=9.0) == 0
     assert "1 decisions on " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("time", "shown"), [(0.0, "  0:00.0"), (59.96, "  1:00.0"), (600.04, " 10:00.0")]
+)
+def test_times_have_less_than_sixty_seconds(time, shown, capsys):
+    decision = stream.Decision(time, np.ones(1), 0.1)
+    predict._tell(decision, [{"class": "a b", "probability": 1.0}], as_json=False)
+    assert capsys.readouterr().out == f"{shown}  100.00 %  a b\n"
 
 
 def test_ensemble_is_shown_the_clips_of_all_its_members(videos, tmp_path, monkeypatch):
