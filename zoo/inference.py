@@ -152,13 +152,10 @@ def read_description(workdir: str | os.PathLike) -> Description:
     try:
         record = json.loads(path.read_text("utf-8"))
         check(record["version"] == VERSION, "version", repr(VERSION), record["version"])
-        clips, channels = (
-            record["preprocessing"],
-            {v: k for k, v in PREPROCESSING.items()},
-        )
-        check(
-            clips in channels, "preprocessing", " or ".join(map(repr, channels)), clips
-        )
+        clips = record["preprocessing"]
+        channels = {kind: count for count, kind in PREPROCESSING.items()}
+        rule = " or ".join(map(repr, channels))
+        check(clips in channels, "preprocessing", rule, clips)
         return Description(
             from_json(json.dumps(record["genotype"])),
             tuple(record["classes"]),
@@ -217,6 +214,13 @@ def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     Unlike `model.predict` it costs no more than the network does, and it follows the
     weights: one function serves a model in training. A model of several inputs takes
     them as it does itself, or as a dict by their names.
+
+    Args:
+        model: With static shapes except the batch.
+
+    Returns:
+        From clips, (batch, frames, height, width, channels), to what the model puts
+        out, such as logits, (batch, classes), in NumPy.
     """
     if keras.backend.backend() == "jax":
         return _compiled_by_jax(model)
@@ -226,9 +230,12 @@ def compiled(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
         lambda x: tf.TensorSpec(x.shape, x.dtype), model.input
     )
 
+    def to_tensor(spec, part):
+        return tf.convert_to_tensor(part, spec.dtype)
+
     def convert(clip):
-        to_tensor = lambda spec, x: tf.convert_to_tensor(x, spec.dtype)  # noqa: E731
-        return keras.tree.map_structure(to_tensor, specs, inputs.picked(model, clip))
+        parts = inputs.picked(model, clip)
+        return keras.tree.map_structure(to_tensor, specs, parts)
 
     function = tf.function(
         lambda clip: model(clip, training=False),
