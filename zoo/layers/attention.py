@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from zoo.genotypes.base import check
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class PeerAttention(keras.layers.Layer):
@@ -26,8 +28,7 @@ class PeerAttention(keras.layers.Layer):
 
     def __init__(self, count: int, **kwargs):
         super().__init__(**kwargs)
-        if count < 1:
-            raise ValueError(f"`count` must be at least 1. Got: {count}")
+        check(count >= 1, "count", "at least 1", count)
         self.count = count
 
     def build(self, input_shapes):
@@ -93,9 +94,8 @@ class PeerAttention(keras.layers.Layer):
     def _split(self, items):
         if not isinstance(items, list):  # Keras' form of a list of one.
             items = [items]
-        if len(items) < self.count:
-            rule = f"at least {self.count}, as `count` says"
-            raise ValueError(f"`inputs` must be {rule}. Got: {len(items)}")
+        rule = f"at least {self.count}, as `count` says"
+        check(len(items) >= self.count, "inputs", rule, len(items))
         return list(items[: self.count]), list(items[self.count :])
 
     def _dense(self, name: str, fan_in: int, units: int) -> keras.layers.Dense:

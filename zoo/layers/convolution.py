@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.genotypes.base import check
 from zoo.layers.folding import OverSpace, OverTime
 
 # Input channels up to which groups are faster as one dense convolution: on two CPU
@@ -72,6 +73,12 @@ def conv3d(inputs, kernel, strides: tuple[int, int, int], padding: str):
     TensorFlow 2.21's gradient with stride 2 over time ends the process where 7 frames
     of a kernel meet 5 of a clip, and 11 meet 7 or 8 (on CPUs, by oneDNN, with padding
     "same"); with zeros put around the clip it does not.
+
+    Args:
+        inputs: (batch, time, height, width, channels).
+        kernel: (time, height, width, channels, filters).
+        strides: Frames, and pixels down and across.
+        padding: "same" or "valid".
     """
     frames, length, stride = inputs.shape[1], kernel.shape[0], strides[0]
     if padding == "same" and stride > 1 and length > frames:
@@ -128,9 +135,9 @@ class FactorisedReduce(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if groups < 1 or filters % groups or filters < 2 * groups:
-            rule = f"at least 2 for each of {groups} groups, and divisible by them"
-            raise ValueError(f"`filters` must be {rule}. Got: {filters}")
+        shared = groups >= 1 and filters % groups == 0 and filters >= 2 * groups
+        rule = f"at least 2 for each of {groups} groups, and divisible by them"
+        check(shared, "filters", rule, filters)
         self.filters = filters
         self.groups = groups
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

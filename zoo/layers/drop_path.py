@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from zoo.genotypes.base import check
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class DropPath(keras.layers.Layer):
@@ -22,10 +24,8 @@ class DropPath(keras.layers.Layer):
 
     def __init__(self, rate: float, steps: int = 0, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
-            raise ValueError(f"`rate` must be in [0, 1). Got: {rate}")
-        if steps < 0:
-            raise ValueError(f"`steps` must be at least 0. Got: {steps}")
+        check(0 <= rate < 1, "rate", "in [0, 1)", rate)
+        check(steps >= 0, "steps", "at least 0", steps)
         self.rate = rate
         self.steps = steps
         self.seed = seed

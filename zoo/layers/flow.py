@@ -1,68 +1,15 @@
 """Optical flow as layers: from the frames of a clip to how its pixels move."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import keras
 from keras import ops
 
+from zoo.genotypes.base import check
 from zoo.layers import images
+from zoo.layers.total_variation import Solver
 
 GREY = (0.299, 0.587, 0.114)
 AXES = (images.COLUMNS, images.ROWS)
 LEAST_SIDE = 8  # Pixels of the smallest image in a pyramid.
-EPSILON = 1e-12  # 1e-6 under the root is off by 3e-5, 0 gives NaN on flat images.
-
-
-@dataclass(frozen=True)
-class Solver:
-    """Iterations that make `attachment |rest + slope flow| + |grad flow|` smaller.
-
-    Chambolle's dual scheme for total variation, as in Zach, Pock and Bischof, A Duality
-    Based Approach for Realtime TV-L1 Optical Flow.
-
-    Args:
-        iterations: A fixed number, without a test of convergence.
-        tau: Step size.
-        attachment: Weight of the data term, the paper's lambda.
-        theta: Coupling of the two terms.
-        gradient: From (images, height, width, 2) to its slopes along columns and rows.
-        divergence: From two such to one.
-    """
-
-    iterations: int
-    tau: object
-    attachment: object
-    theta: object
-    gradient: Callable
-    divergence: Callable
-
-    def __call__(self, flow, slope, rest):
-        """The flow further on.
-
-        Args:
-            flow: Where it is, (images, height, width, 2), right and down.
-            slope: Of the second image there, the same shape.
-            rest: Second less first image, less slope times flow; one channel.
-        """
-        steepness = ops.sum(ops.square(slope), axis=-1, keepdims=True) + EPSILON
-        most = self.attachment * self.theta
-        pace = self.tau / self.theta
-
-        def iterate(_, state):
-            flow, across, down = state
-            error = rest + ops.sum(slope * flow, axis=-1, keepdims=True)
-            flow = flow + ops.clip(-error / steepness, -most, most) * slope
-            flow = flow + self.theta * self.divergence(across, down)
-            right, below = self.gradient(flow)
-            size = ops.sqrt(ops.square(right) + ops.square(below) + EPSILON)
-            damping = 1 + pace * size
-            across = (across + pace * right) / damping
-            return flow, across, (down + pace * below) / damping
-
-        nothing = ops.zeros_like(flow)
-        state = (flow, nothing, nothing)
-        return ops.fori_loop(0, self.iterations, iterate, state)[0]
 
 
 class _Flow(keras.layers.Layer):
@@ -75,8 +22,8 @@ class _Flow(keras.layers.Layer):
     def build(self, input_shape):
         rule = "of (batch, time, height, width, 3), of two frames or more"
         valid = len(input_shape) == 5 and input_shape[-1] == 3
-        if not valid or None in input_shape[1:] or input_shape[1] < 2:
-            raise ValueError(f"`clip` must be {rule}. Got: {tuple(input_shape)}")
+        valid = valid and None not in input_shape[1:] and input_shape[1] >= 2
+        check(valid, "clip", rule, tuple(input_shape))
 
     def call(self, inputs):
         _, time, height, width, _ = inputs.shape
@@ -231,9 +178,8 @@ class RepresentationFlow(_Flow):
     ):
         super().__init__(**kwargs)
         _check_positive(iterations=iterations)
-        if normalize not in ("clip", "batch"):
-            rule = '"clip" or "batch"'
-            raise ValueError(f"`normalize` must be {rule}. Got: {normalize!r}")
+        known = normalize in ("clip", "batch")
+        check(known, "normalize", '"clip" or "batch"', normalize)
         self.iterations = iterations
         self.normalize = normalize
         self.learnable = learnable
@@ -304,8 +250,7 @@ class RepresentationFlow(_Flow):
 
 def _check_positive(**values: float) -> None:
     for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"`{name}` must be above 0. Got: {value}")
+        check(value > 0, name, "above 0", value)
 
 
 FLOWS = {"tvl1": TVL1Flow, "representation": RepresentationFlow}
@@ -318,7 +263,13 @@ def flow_of(clip, kind: str, **options):
         clip: RGB in [0, 1] of (batch, time, height, width, 3).
         kind: "tvl1" or "representation".
         **options: Of its layer.
+
+    Returns:
+        (batch, time, height, width, 2), to the right and down: of "tvl1" in pixels /
+        20, clipped to [-1, 1], of "representation" in pixels.
+
+    Raises:
+        ValueError: The kind is unknown, or the clip is no RGB or has a single frame.
     """
-    if kind not in FLOWS:
-        raise ValueError(f"`flow` must be one of {[*FLOWS]}. Got: {kind!r}")
+    check(kind in FLOWS, "flow", f"one of {[*FLOWS]}", kind)
     return FLOWS[kind](dtype="float32", name="flow", **options)(clip)

@@ -3,7 +3,14 @@
 import keras
 from keras import ops
 
+from zoo.genotypes.base import check
+
 Shape = tuple[int | None, ...]
+
+
+def check_static(shape: Shape) -> None:
+    """Raises ValueError unless a clip's time, height and width are known."""
+    check(None not in shape[1:4], "clip", "of static (time, height, width)", shape[1:4])
 
 
 class _Folded:
@@ -12,9 +19,7 @@ class _Folded:
         self.input_spec = keras.layers.InputSpec(ndim=5)
 
     def build(self, input_shape):
-        if None in input_shape[1:4]:
-            rule = "of static (time, height, width)"
-            raise ValueError(f"`clip` must be {rule}. Got: {input_shape[1:4]}")
+        check_static(input_shape)
         super().build(self.fold(input_shape))
         self.input_spec = keras.layers.InputSpec(ndim=5, axes={-1: input_shape[-1]})
 

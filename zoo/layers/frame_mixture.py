@@ -63,7 +63,13 @@ class FrameMixture(layers.Layer):
 
 
 def mix_frames(clip, kernel, padding: str):
-    """The depthwise convolution over time, by a kernel (frames, channels)."""
+    """A depthwise convolution over time.
+
+    Args:
+        clip: (batch, time, height, width, channels).
+        kernel: (frames, channels).
+        padding: "same" or "valid".
+    """
     length, frames = kernel.shape[0], clip.shape[1]
     if length == 1:
         return clip * kernel[0]

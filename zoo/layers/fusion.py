@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
+from zoo.genotypes.base import check
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class Resample(keras.layers.Layer):
@@ -25,11 +27,9 @@ class Resample(keras.layers.Layer):
 
     def __init__(self, frames: list[int], height: int, width: int, **kwargs):
         super().__init__(**kwargs)
-        if len(frames) == 0 or min(height, width) < 1:
-            raise ValueError(
-                "`frames`, `height` and `width` must not be empty. "
-                f"Got: {frames}, {height}, {width}"
-            )
+        check(len(frames) > 0, "frames", "at least one", frames)
+        for name, side in (("height", height), ("width", width)):
+            check(side >= 1, name, "at least 1", side)
         self.frames = list(frames)
         self.height = height
         self.width = width
@@ -83,8 +83,8 @@ class GatedSum(keras.layers.Layer):
         self, gates: Sequence[float] | None = None, learned: bool = True, **kwargs
     ):
         super().__init__(**kwargs)
-        if gates is not None and not all(0 < gate < 1 for gate in gates):
-            raise ValueError(f"`gates` must be in (0, 1). Got: {gates}")
+        inside = gates is None or all(0 < gate < 1 for gate in gates)
+        check(inside, "gates", "in (0, 1)", gates)
         self.gates = None if gates is None else list(gates)
         self.learned = learned
 
@@ -92,9 +92,8 @@ class GatedSum(keras.layers.Layer):
         count = len(input_shapes)
         start = keras.initializers.TruncatedNormal(stddev=0.01)
         if self.gates is not None:
-            if len(self.gates) != count:
-                rule = f"one for each of {count} inputs"
-                raise ValueError(f"`gates` must be {rule}. Got: {self.gates}")
+            rule = f"one for each of {count} inputs"
+            check(len(self.gates) == count, "gates", rule, self.gates)
             logits = [math.log(gate / (1 - gate)) for gate in self.gates]
             start = keras.initializers.Constant(logits)
         self.logits = self.add_weight(

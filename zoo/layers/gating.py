@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from zoo.genotypes.base import check
+
 
 class _Gate(keras.layers.Layer):
     """Multiplies its input by dense layers over the input's average."""
@@ -59,8 +61,7 @@ class SqueezeExcite(_Gate):
 
     def __init__(self, units: int, **kwargs):
         super().__init__(**kwargs)
-        if units < 1:
-            raise ValueError(f"`units` must be at least 1. Got: {units}")
+        check(units >= 1, "units", "at least 1", units)
         self.units = units
 
     def hidden_units(self) -> list[int]:

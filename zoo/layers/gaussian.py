@@ -7,6 +7,7 @@ from keras import initializers, layers, ops
 
 from zoo.genotypes.base import check, check_whole
 from zoo.layers.convolution import conv3d
+from zoo.layers.folding import check_static
 from zoo.layers.frame_mixture import PADDINGS, FrameMixture, mix_frames
 
 PROFILES = ("gaussian", "cauchy")
@@ -80,9 +81,7 @@ class InflatedTGM(layers.Layer):
         self.input_spec = layers.InputSpec(ndim=5)
 
     def build(self, input_shape):
-        if None in input_shape[1:4]:
-            rule = "of static (time, height, width)"
-            raise ValueError(f"`clip` must be {rule}. Got: {input_shape[1:4]}")
+        check_static(input_shape)
         channels = input_shape[-1]
         self.input_spec = layers.InputSpec(ndim=5, axes={-1: channels})
         shape = (*self.kernel_size[1:], channels, self.filters)

@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from zoo.genotypes.base import check
+
 POOLINGS = ("average", "pairs", "max", "softmax")
 
 
@@ -32,12 +34,9 @@ class VideoHead(keras.layers.Layer):
         self, num_classes: int, pooling: str = "average", dropout: float = 0.5, **kwargs
     ):
         super().__init__(**kwargs)
-        if num_classes < 1:
-            raise ValueError(f"`num_classes` must be at least 1. Got: {num_classes}")
-        if pooling not in POOLINGS:
-            raise ValueError(f"`pooling` must be one of {POOLINGS}. Got: {pooling!r}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"`dropout` must be in [0, 1). Got: {dropout}")
+        check(num_classes >= 1, "num_classes", "at least 1", num_classes)
+        check(pooling in POOLINGS, "pooling", f"one of {POOLINGS}", pooling)
+        check(0 <= dropout < 1, "dropout", "in [0, 1)", dropout)
         self.num_classes = num_classes
         self.pooling = pooling
         self.dropout = dropout

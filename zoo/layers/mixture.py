@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
+from zoo.genotypes.base import check
+
 # Channels up to which a matrix product weighs operations: on two CPU cores it takes 0.6
 # of the time of products and a sum at 16 channels, 0.9 at 64, and 1.8 at 128.
 DENSE = 64
@@ -29,8 +31,7 @@ class CellWeights(keras.layers.Layer):
     def __init__(self, edges: int, operations: int, **kwargs):
         super().__init__(**kwargs)
         for name, count in (("edges", edges), ("operations", operations)):
-            if count < 1:
-                raise ValueError(f"`{name}` must be at least 1. Got: {count}")
+            check(count >= 1, name, "at least 1", count)
         self.edges = edges
         self.operations = operations
 
@@ -82,28 +83,26 @@ class MixedOperation(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        known = [place for places in columns for place in places]
-        for name, places in (("rows", rows), ("columns", known)):
-            if len(places) == 0 or min(places) < 0:
-                raise ValueError(f"`{name}` must be places in a table. Got: {places}")
+        held = [place for places in columns for place in places]
+        for name, places in (("rows", rows), ("columns", held)):
+            known = len(places) > 0 and min(places) >= 0
+            check(known, name, "places in a table", places)
         self.rows = list(rows)
         self.columns = [list(places) for places in columns]
         self.channels = channels
 
     def build(self, input_shapes):
         table, *shapes = input_shapes
-        if len(shapes) != len(self.columns):
-            rule = f"some for each of {len(shapes)} inputs"
-            raise ValueError(f"`columns` must be {rule}. Got: {self.columns}")
-        if max(self.rows) >= table[0] or max(map(max, self.columns)) >= table[1]:
-            rule = f"within a table of shape {tuple(table)}"
-            given = f"{self.rows}, {self.columns}"
-            raise ValueError(f"`rows` and `columns` must be {rule}. Got: {given}")
+        rule = f"some for each of {len(shapes)} inputs"
+        check(len(shapes) == len(self.columns), "columns", rule, self.columns)
+        rule = f"within a table of shape {tuple(table)}"
+        check(max(self.rows) < table[0], "rows", rule, self.rows)
+        widest = max(place for places in self.columns for place in places)
+        check(widest < table[1], "columns", rule, self.columns)
         for shape, places in zip(shapes, self.columns, strict=True):
             known = [len(places) * self.channels * n for n in (1, len(self.rows))]
-            if shape[-1] not in known:
-                rule = f"one of {known} channels"
-                raise ValueError(f"`input` must be of {rule}. Got: {shape[-1]}")
+            rule = f"of one of {known} channels"
+            check(shape[-1] in known, "input", rule, shape[-1])
 
     def call(self, inputs):
         shares, *outputs = inputs
@@ -166,6 +165,5 @@ def architecture(model: keras.Model) -> dict[str, keras.Variable]:
         for layer in model.layers
         if isinstance(layer, CellWeights)
     }
-    if not found:
-        raise ValueError(f"`model` must be a supernet of cells. Got: {model.name!r}")
+    check(bool(found), "model", "a supernet of cells", model.name)
     return found

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from zoo.genotypes.base import check
 from zoo.layers.normalization import BatchNorm
 
 
@@ -31,16 +32,14 @@ class NonLocal(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         for name, value in [("bottleneck", bottleneck), ("pool_size", pool_size)]:
-            if value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Got: {value}")
+            check(value >= 1, name, "at least 1", value)
         self.bottleneck = bottleneck
         self.pool_size = pool_size
         self.scaled = scaled
 
     def build(self, input_shape):
-        if self._keys(input_shape) == 1:
-            rule = "of more than one place after the pool"
-            raise ValueError(f"`input_shape` must be {rule}. Got: {input_shape}")
+        rule = "of more than one place after the pool"
+        check(self._keys(input_shape) > 1, "input_shape", rule, input_shape)
         channels = input_shape[-1]
         self.theta = self._projection(self.bottleneck, channels, "theta")
         self.phi = self._projection(self.bottleneck, channels, "phi")

@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from zoo.genotypes.base import check
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class ObjectPool(keras.layers.Layer):
@@ -25,9 +27,8 @@ class ObjectPool(keras.layers.Layer):
 
     def __init__(self, classes: int, size: int = 4, **kwargs):
         super().__init__(**kwargs)
-        if classes < 1 or size < 1:
-            rule = "`classes` and `size` must be at least 1"
-            raise ValueError(f"{rule}. Got: {classes}, {size}")
+        for name, value in (("classes", classes), ("size", size)):
+            check(value >= 1, name, "at least 1", value)
         self.classes = classes
         self.size = size
 

@@ -10,12 +10,28 @@ from zoo.layers.folding import OverSpace, OverTime
 
 @keras.saving.register_keras_serializable(package="zoo")
 class SpatialMaxPool(OverSpace, keras.layers.MaxPooling2D):
-    """The maximum over a square of each frame; arguments of `MaxPooling2D`."""
+    """The maximum over a square of each frame.
+
+    Input: `(batch, time, height, width, channels)`; output the same, strided.
+
+    Args:
+        pool_size: Pixels a side.
+        strides: Pixels; None is the size of the pool.
+        **kwargs: As for `keras.layers.MaxPooling2D`.
+    """
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class SpatialAveragePool(OverSpace, keras.layers.AveragePooling2D):
-    """The mean over a square of each frame; arguments of `AveragePooling2D`."""
+    """The mean over a square of each frame; padding does not count.
+
+    Input: `(batch, time, height, width, channels)`; output the same, strided.
+
+    Args:
+        pool_size: Pixels a side.
+        strides: Pixels; None is the size of the pool.
+        **kwargs: As for `keras.layers.AveragePooling2D`.
+    """
 
 
 class _TemporalPool(OverTime):
@@ -30,9 +46,25 @@ class _TemporalPool(OverTime):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class TemporalMaxPool(_TemporalPool, keras.layers.MaxPooling2D):
-    """The maximum over `pool_size` frames, every `strides` frames."""
+    """The maximum over neighbouring frames.
+
+    Input: `(batch, time, height, width, channels)`; output the same, strided in time.
+
+    Args:
+        pool_size: Frames.
+        strides: Frames; None is the size of the pool.
+        **kwargs: As for `keras.layers.MaxPooling2D`.
+    """
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class TemporalAveragePool(_TemporalPool, keras.layers.AveragePooling2D):
-    """The mean over `pool_size` frames, every `strides` frames."""
+    """The mean over neighbouring frames; padding does not count.
+
+    Input: `(batch, time, height, width, channels)`; output the same, strided in time.
+
+    Args:
+        pool_size: Frames.
+        strides: Frames; None is the size of the pool.
+        **kwargs: As for `keras.layers.AveragePooling2D`.
+    """

@@ -97,7 +97,11 @@ def test_contract():
         (lambda: MixedOperation([0], [[-1]], 4), "`columns` must be places"),
         (
             lambda: MixedOperation([3], [[0]], 4)([SHARES, CLIP]),
-            r"`rows` and `columns` must be within a table of shape \(3, 3\)",
+            r"`rows` must be within a table of shape \(3, 3\). Got: \[3\]",
+        ),
+        (
+            lambda: MixedOperation([0], [[3]], 4)([SHARES, CLIP]),
+            r"`columns` must be within a table of shape \(3, 3\). Got: \[\[3\]\]",
         ),
         (
             lambda: MixedOperation([0], [[0], [1]], 4)([SHARES, CLIP]),
