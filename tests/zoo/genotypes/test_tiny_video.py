@@ -3,6 +3,7 @@ import random
 
 import pytest
 
+from zoo.genotypes.found.inception import FOUND as INCEPTION
 from zoo.genotypes.found.tiny_video import FOUND, TVN1, compound_scale, scale
 from zoo.genotypes.tiny_video import (
     NonLocal,
@@ -181,9 +182,21 @@ def test_compound_scale_is_the_three_factors():
 
 
 @pytest.mark.parametrize("name", ["resolution", "width", "depth"])
-def test_scale_refuses_zero(name):
+@pytest.mark.parametrize("factor", [0, float("nan"), float("inf")])
+def test_scale_refuses_what_is_no_factor(name, factor):
     with pytest.raises(ValueError, match=name):
-        scale(TVN1, **{name: 0})
+        scale(TVN1, **{name: factor})
+
+
+def test_scale_leaves_at_least_one_of_all():
+    scaled = scale(TVN1, 1e-9, 1e-9, 1e-9)
+    assert scaled.clip_spec.shape == (2, 1, 1, 3)
+    assert {(block.filters, block.repeats) for block in scaled.blocks} == {(8, 1)}
+
+
+def test_scale_refuses_another_family():
+    with pytest.raises(ValueError, match="`genotype` must be a TinyVideoGenotype"):
+        scale(INCEPTION["i3d"])
 
 
 def test_a_random_network_is_its_own_json():

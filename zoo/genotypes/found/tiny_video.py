@@ -29,15 +29,23 @@ def scale(
     As in EfficientNet (https://arxiv.org/abs/1905.11946) filters are rounded to
     multiples of 8, never by more than a tenth downwards, and repeats are rounded up.
 
+    Args:
+        genotype: A Tiny Video Network.
+        resolution: Factor of the pixels a side of all streams.
+        width: Factor of the filters of all blocks.
+        depth: Factor of their repeats.
+
     Raises:
-        ValueError: A factor is not above 0.
+        ValueError: The genotype is of another family, or a factor is not above 0.
     """
+    known = isinstance(genotype, TinyVideoGenotype)
+    check(known, "genotype", "a TinyVideoGenotype", genotype)
     for name, factor in [
         ("resolution", resolution),
         ("width", width),
         ("depth", depth),
     ]:
-        check(factor > 0, name, "above 0", factor)
+        check(0 < factor < math.inf, name, "above 0", factor)
     streams = tuple(
         dataclasses.replace(stream, size=max(1, round(stream.size * resolution)))
         for stream in genotype.streams
@@ -47,7 +55,7 @@ def scale(
             block,
             filters=_to_eights(block.filters * width) if width != 1 else block.filters,
             # Rounded first: 5 * 1.2 is 6.000000000000001 in some orders of product.
-            repeats=math.ceil(round(block.repeats * depth, 6)),
+            repeats=max(1, math.ceil(round(block.repeats * depth, 6))),
         )
         for block in genotype.blocks
     )
@@ -58,6 +66,13 @@ def compound_scale(genotype: TinyVideoGenotype, exponent: float) -> TinyVideoGen
     """Scales depth by 1.2, width by 1.1 and resolution by 1.15, to an exponent.
 
     EfficientNet's compound rule with the paper's use of it (section "Scaling").
+
+    Args:
+        genotype: A Tiny Video Network.
+        exponent: Of the three factors; 0 changes nothing, less than 0 makes it smaller.
+
+    Raises:
+        ValueError: The genotype is of another family.
     """
     return scale(genotype, 1.15**exponent, 1.1**exponent, 1.2**exponent)
 
