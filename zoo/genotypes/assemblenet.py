@@ -37,7 +37,8 @@ DEPTHS = {
     77: (3, 4, 15, 3),
     101: (3, 4, 23, 3),
 }
-INNER = (64, 128, 256, 512)  # As published, at each level; and those of the lite form.
+# Channels of the convolutions inside a module, by level, as published.
+INNER = (64, 128, 256, 512)
 LITE_INNER = (27, 54, 152, 432)
 ATTENTIONS = ("none", "self", "peer")
 
@@ -94,7 +95,7 @@ class AssembleNetGenotype(Genotype):
 
     nodes: tuple[Node, ...]
     modules: tuple[int, ...] = DEPTHS[50]  # Of a block at each level.
-    inner: tuple[int, ...] = INNER  # Channels of their 3x3 convolutions.
+    inner: tuple[int, ...] = INNER  # Channels inside them, at each level.
     attention: str = "none"  # Or "self" or "peer".
     lite: bool = False  # With the stems, modules and head of AssembleNet++ lite.
 

@@ -40,14 +40,11 @@ def build(
         [0, 1] or flow, to logits (batch, num_classes), or without the top to the last
         cell's features. Endpoints are `stem`, `cell0`, `cell1`, ...
     """
-    top = include_top or None
-    return cells.build(
-        genotype,
-        input_shape,
-        top and VideoHead(num_classes, pooling, dropout, dtype="float32", name="head"),
-        norms,
-        cells.drop_paths(drop_path, drop_path_steps),
-    )
+    head = None
+    if include_top:
+        head = VideoHead(num_classes, pooling, dropout, dtype="float32", name="head")
+    dropped = cells.drop_paths(drop_path, drop_path_steps)
+    return cells.build(genotype, input_shape, head, norms, dropped)
 
 
 def supernet(
