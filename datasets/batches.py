@@ -1,5 +1,6 @@
 """Batches of a clip source, read by several threads through tf.data."""
 
+import os
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
@@ -59,7 +60,7 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
         self._error = None
         for clip, label, *keys in self.dataset.as_numpy_iterator():
-            names = [np.array([key.decode() for key in keys[0]])] if keys else []
+            names = [np.array([os.fsdecode(key) for key in part]) for part in keys]
             yield clip, label, *names
         if self._error is not None:
             raise self._error
@@ -70,7 +71,8 @@ class Batches:
 
         source, (clips, crops) = self._source, self._views
         labels = source.labels(self._split)
-        keys = [item.key for item in source.items(self._split)]
+        # As bytes, for the names of files need not be UTF-8.
+        keys = [os.fsencode(item.key) for item in source.items(self._split)]
 
         def load(position):
             types = (tf.uint8, tf.int64, tf.bool)

@@ -17,6 +17,7 @@ import inspect
 import logging
 import types
 from collections.abc import Iterator
+from typing import ClassVar
 
 import av
 import numpy as np
@@ -25,12 +26,13 @@ from tensorflow_datasets.core import registered
 
 from datasets.catalog import OFFICIAL, data_set_class, load
 from datasets.decode import BrokenVideoError, reason
+from datasets.hmdb51 import FOLDS
 from datasets.items import Item, path_in
 from datasets.order import SPLITS
 from datasets.transcode import Form, jpegs, video_bytes
 
 LOGGER = logging.getLogger(__name__)
-FOLDS = {"hmdb51": (1, 2, 3), "ucf101": (1, 2, 3)}
+FOLDED = ("hmdb51", "ucf101")
 SHORT_SIDE = 256
 # Authors, title, where and when it appeared, and its address.
 PAPERS = {
@@ -101,10 +103,8 @@ PAPERS = {
         "https://arxiv.org/abs/1212.0402",
     ),
 }
-# The others are "single".
-TASKS = dict.fromkeys(
-    ("charades", "mlb_continuous", "mlb_youtube", "multi_moments"), "multi"
-)
+# Data sets whose videos have any number of labels; those of the others have one.
+MULTI_LABEL = ("charades", "mlb_continuous", "mlb_youtube", "multi_moments")
 
 
 @dataclasses.dataclass(eq=False)
@@ -116,7 +116,7 @@ class VideoConfig(tfds.core.BuilderConfig):
         fold: Of HMDB51 and UCF101; None is the first.
     """
 
-    form: Form = Form()  # noqa: RUF009, it is frozen.
+    form: Form = dataclasses.field(default_factory=Form)
     fold: int | None = None
 
 
@@ -124,10 +124,10 @@ class VideoBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Builds an official data set; the classes made of this one say which."""
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "As the official files list it."}  # noqa: RUF012
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "As the official files say."}
 
     def _info(self) -> tfds.core.DatasetInfo:
-        features, single = tfds.features, self.name not in TASKS
+        features, single = tfds.features, self.name not in MULTI_LABEL
         # The names come with the official files.
         label = features.ClassLabel()
         content = {"video": features.Text(doc="The whole file.")}
@@ -180,7 +180,9 @@ class VideoBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 LOGGER.warning("%s is broken and left out: %s", key, reason(error))
                 continue
             labels = list(item.labels)
-            label = {"labels": labels} if self.name in TASKS else {"label": labels[0]}
+            label = (
+                {"labels": labels} if self.name in MULTI_LABEL else {"label": labels[0]}
+            )
             yield key, {**content, "key": key, **label}
 
     def _content(self, item: Item) -> dict:
@@ -238,7 +240,7 @@ def _configs(name: str) -> list[VideoConfig]:
             fold=fold,
         )
         for word, (form, text) in forms.items()
-        for fold in FOLDS.get(name, (None,))
+        for fold in (FOLDS if name in FOLDED else (None,))
     ]
 
 

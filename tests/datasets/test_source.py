@@ -1,4 +1,5 @@
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -63,6 +64,16 @@ def test_evaluation_is_one_pass_in_order_with_keys(root):
         assert label.tolist() == [0, 0, 0, 1]
         assert keys[3] == f"{root}/validation/b/0.mp4"
         assert [number(clip[0] * 255) for clip in first] == [2, 2, 3, 2]
+
+
+def test_a_name_need_not_be_utf8(root, tmp_path):
+    odd = os.fsdecode(b"validation/b/\xe9.mp4")
+    for name in ("train/a/0.mp4", "train/b/0.mp4", odd):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes((root / "train/a/0.mp4").read_bytes())
+    (batch,) = VideoFolder(tmp_path).batches(SPEC, "validation", 4)
+    assert batch[2].tolist() == [str(tmp_path / odd)]
 
 
 def test_resume_skips_exactly_and_reads_nothing_before(root, monkeypatch):
