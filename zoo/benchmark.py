@@ -13,6 +13,7 @@ import sys
 from absl import flags
 
 from zoo import genotypes
+from zoo.files import check_writable
 from zoo.flags import read_arguments
 from zoo.genotypes.base import check, check_whole
 from zoo.record import BENCHMARK
@@ -86,6 +87,7 @@ def benchmark(
     from zoo import comparison
 
     kinds = [keras.backend.backend()] if runtimes is None else runtimes
+    kinds = list(dict.fromkeys(kinds))
     comparison.check_runtimes(kinds)
     _limit(threads, kinds)
     how = (batch_size, threads, seconds, num_classes, _tell)
@@ -112,11 +114,12 @@ def _check_names(names: list[str]) -> None:
 
 
 def _check_out(out: str | None, overwrite: bool) -> None:
-    if out is None or overwrite:
+    if out is None:
         return
-    there = [name for name in BENCHMARK if pathlib.Path(out, name).exists()]
+    there = any(pathlib.Path(out, name).exists() for name in BENCHMARK)
     rule = "a folder without a benchmark; --overwrite replaces it"
-    check(not there, "out", rule, out)
+    check(overwrite or not there, "out", rule, out)
+    check_writable(out, name="out")
 
 
 def _limit(threads: int | None, kinds: list[str]) -> None:

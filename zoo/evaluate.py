@@ -92,6 +92,7 @@ def evaluate(
     seen = Views(views, crops, join)
     names = _names(model)
     run = _load(names, weights, average)
+    files.check_writable(out or names[0], name="out")  # It may take hours to get there.
     members = run.members if isinstance(run, Ensemble) else {names[0]: run}
     runs = list(members.values())
     if isinstance(runs[0], outputs.Saved):

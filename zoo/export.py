@@ -78,7 +78,7 @@ def export(
         weights: A file with the weights of the named model.
         num_classes: Of the named model.
         limit: Clips to take of the source.
-        overwrite: Whether to replace what is there.
+        overwrite: Whether to replace what is there: a file, or an exported folder.
 
     Returns:
         "difference" from the network (of logits, as a share of the largest, at least
@@ -120,10 +120,14 @@ def _check(path: pathlib.Path, form: str, quantize: str, clips, overwrite) -> No
     check(given, "clips", "given for int8: --data=CLIPS", clips)
     new = overwrite or not (path.exists() or exporting.beside(path).exists())
     check(new, "out", "new, or with --overwrite", str(path))
+    # Nobody means to replace a folder of other things.
+    own = not path.is_dir() or (path / "saved_model.pb").is_file()
+    rule = "a folder that zoo.export wrote, or an empty one, where it is replaced"
+    check(own or not any(path.iterdir()), "out", rule, str(path))
     conversion.check_backend()
     for module in runtimes.MODULES[form]:
         runtimes.need(module)
-    check_writable(path.parent)
+    check_writable(path.parent, name="out")
 
 
 def _loaded(model: str, weights: str | None, num_classes: int) -> inference.Run:

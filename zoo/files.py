@@ -27,12 +27,15 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         temporary.unlink(missing_ok=True)
 
 
-def check_writable(folder: str | os.PathLike, needed: int = 0) -> None:
+def check_writable(
+    folder: str | os.PathLike, needed: int = 0, name: str = "workdir"
+) -> None:
     """Makes a folder, where it is missing, and writes a file there, for a test.
 
     Args:
         folder: Of a run.
         needed: Bytes that must be free.
+        name: Of the argument, for errors.
 
     Raises:
         ValueError: Nothing can be written there, or not so much.
@@ -51,10 +54,10 @@ def check_writable(folder: str | os.PathLike, needed: int = 0) -> None:
             test.unlink(missing_ok=True)
         free = shutil.disk_usage(path).free
     except OSError as error:
-        rule = "`workdir` must be a folder that can be written to"
+        rule = f"`{name}` must be a folder that can be written to"
         raise ValueError(f"{rule}. Got: {folder}, {error.strerror}") from None
     if free < needed:
-        rule = f"`workdir` must have {needed / 1e6:.0f} MB free to save to"
+        rule = f"`{name}` must have {needed / 1e6:.0f} MB free to save to"
         raise ValueError(f"{rule}. Got: {folder}, {free / 1e6:.0f} MB")
 
 

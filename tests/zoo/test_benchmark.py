@@ -67,6 +67,19 @@ def test_nothing_is_overwritten_unasked(tmp_path, capsys):
     assert benchmark.main([*argv, "--overwrite"]) == 0
 
 
+def test_a_place_that_can_not_be_written_to_is_told_first(compared, tmp_path):
+    (tmp_path / "file").write_text("")
+    argv = ["tvn1", "--runtimes=none", f"--out={tmp_path}/file/new"]
+    with pytest.raises(ValueError, match="`out` must be a folder that can be written"):
+        benchmark.main(argv)
+    assert compared.asked == []
+
+
+def test_a_runtime_is_measured_once(compared):
+    assert benchmark.main(["tvn1", "--runtimes=onnx,litert,onnx"]) == 0
+    assert compared.asked[0][1] == ["onnx", "litert"]
+
+
 @pytest.mark.parametrize(
     ("argv", "reason"),
     [

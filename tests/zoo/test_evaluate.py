@@ -173,6 +173,13 @@ def runs(monkeypatch, spare, tmp_path):
     return known
 
 
+def test_a_place_that_can_not_be_written_to_is_told_first(runs, tmp_path):
+    (tmp_path / "file").write_text("")
+    runs["a"] = says([0.0, 2, 1])
+    with pytest.raises(ValueError, match="`out` must be a folder that can be written"):
+        evaluate.evaluate("a", None, out=f"{tmp_path}/file/new")
+
+
 def test_unknown_classes_are_refused(runs):
     runs["a"] = says([0.0, 2, 1])
     with pytest.raises(ValueError, match=r"classes that the network knows.*also red"):

@@ -76,6 +76,33 @@ def test_what_is_there_stays(folder, tmp_path, taken):
     assert (tmp_path / taken).read_text() == "mine"
 
 
+@pytest.mark.tensorflow
+def test_a_folder_of_other_things_is_not_replaced(folder, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/mine.txt").write_text("mine")
+    with pytest.raises(ValueError, match="`out` must be a folder that zoo"):
+        export.export(str(folder), str(tmp_path / "runs"), overwrite=True)
+    assert (tmp_path / "runs/mine.txt").read_text() == "mine"
+
+
+@pytest.mark.tensorflow
+def test_an_exported_folder_may_be_replaced(folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    rule = "`weights` must be given for tvn1"  # Which is asked for after the place.
+    with pytest.raises(ValueError, match=rule):
+        export.export("tvn1", str(tmp_path / "out"), overwrite=True)
+    (tmp_path / "out/saved_model.pb").write_text("old")
+    with pytest.raises(ValueError, match=rule):
+        export.export("tvn1", str(tmp_path / "out"), overwrite=True)
+
+
+@pytest.mark.tensorflow
+def test_a_place_that_can_not_be_written_to_is_named(folder, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="`out` must be a folder that can be written"):
+        export.export(str(folder), str(tmp_path / "file/out"))
+
+
 def test_what_zoo_export_did_not_write_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"with x\.json beside it"):
         Exported(tmp_path / "x")
