@@ -87,7 +87,8 @@ def locked(folder: str | os.PathLike) -> Iterator[None]:
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Replaces a text file."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # Names of files need not be UTF-8: they are written as they are.
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def write_json(path: str | os.PathLike, value: object) -> None:

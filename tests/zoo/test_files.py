@@ -83,3 +83,8 @@ def test_files_of_a_user_are_not_touched_by_a_test_of_the_folder(tmp_path):
     files.check_writable(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["test"]
     assert (tmp_path / "test").read_text() == "precious"
+
+
+def test_name_of_a_file_that_is_not_utf8_is_written_as_it_is(tmp_path):
+    files.write_text(tmp_path / "list.csv", os.fsdecode(b"a/\xe9.mp4,1\n"))
+    assert (tmp_path / "list.csv").read_bytes() == b"a/\xe9.mp4,1\n"
