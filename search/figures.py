@@ -125,7 +125,7 @@ def _course(story: Story, records: list[Record], x: list, axis: dict) -> str:
     family["marker"] = {"color": WINNER, "size": 7, "symbol": "diamond"}
     best = _line(x, list(itertools.accumulate(fitness, max)), "best so far", BEST)
     best["line"]["shape"] = "hv"
-    size = min(story.window, max(2, len(records) // 3))
+    size = max(2, min(story.window, len(records) // 3))
     curves = _population(x, fitness, size) if len(records) > 2 else []
     return _figure([_points(records, x), *curves, best, family], axis, "fitness")
 

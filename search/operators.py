@@ -46,6 +46,8 @@ def operators(records: Sequence[Record]) -> list[Operator]:
     known = {record.trial: record for record in scored(records)}
     counts, gains = defaultdict(int), defaultdict(list)
     for record in records:
+        if record.parent is None:  # Its text may be "given", which is no gene.
+            continue
         parent = known.get(record.parent)
         for place in places(record.mutation):
             counts[place] += 1

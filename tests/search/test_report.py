@@ -147,7 +147,7 @@ def test_mutations_are_named_by_their_genes(mutation, places):
 
 def test_operators_tell_who_paid_off():
     records = [
-        made("0", 0.5),
+        made("0", 0.5, mutation="given"),
         made("1", 0.75, "0", "blocks[0].filters 8 > 16"),
         made("2", 0.25, "0", "blocks[3].filters 8 > 16, rate 1.0 > 2.0"),
         made("3", None, "0", "blocks[1].filters 8 > 9", "failed"),
@@ -291,6 +291,12 @@ def test_the_course_shows_the_best_so_far_the_population_and_the_family(small):
     family = story.ancestors(told.records, told.winner)
     names = [record.trial for record in family if record.feasible]
     assert drawn["winner's family"]["customdata"] == names
+
+
+def test_the_course_of_a_population_of_one_has_a_median(small):
+    alone = dataclasses.replace(small[1], identity={"population_size": 1})
+    drawn = traces(figures.course(alone)[0])
+    assert len(drawn["median of the last 2"]["y"]) == len(drawn["trial"]["y"]) - 1
 
 
 def test_wall_time_has_a_fitting_unit(small):
