@@ -67,7 +67,9 @@ class Video:
     ):
         self.path = os.fspath(path)
         self.bad = 0
-        file = self.path if content is None else io.BytesIO(content)
+        # A name such as 12:30.mp4 would be one of a protocol.
+        name = os.path.join(".", self.path) if os.path.exists(self.path) else self.path
+        file = name if content is None else io.BytesIO(content)
         try:
             # Titles in an unknown encoding must not fail the video.
             self._container = av.open(file, metadata_errors="ignore")
@@ -294,6 +296,5 @@ def best_stream(path: str, container: av.container.InputContainer) -> av.VideoSt
 
 def reason(error: Exception) -> str:
     """Says in a few words why a video can not be read."""
-    return str(
-        getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-    )
+    words = (getattr(error, name, None) for name in ("reason", "strerror"))
+    return str(next(filter(None, words), error))

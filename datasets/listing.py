@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -164,7 +165,8 @@ class Official:
             LOGGER.warning(text, self.name, counts, data_dir, count)
         if listing.lost:
             text = "%d of %d videos of %s are missing and left out: `python -m %s` %s"
-            command = f"datasets.check {self.name} --data_dir={data_dir}"
+            place = shlex.quote(str(data_dir))
+            command = f"datasets.check {self.name} --data_dir={place}"
             LOGGER.warning(text, listing.lost, total, self.name, command, "lists them.")
 
     def build(self, data_dir: str, **layout) -> tuple[Listing, Tree]:

@@ -33,8 +33,10 @@ class Live:
         camera = self.path.startswith("/dev/")
         self.is_live = camera or "://" in self.path
         how = {"format": "v4l2"} if camera else {}
+        # A name such as 12:30.mp4 would be one of a protocol.
+        name = os.path.join(".", self.path) if os.path.exists(self.path) else self.path
         try:
-            self._container = av.open(self.path, metadata_errors="ignore", **how)
+            self._container = av.open(name, metadata_errors="ignore", **how)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise BrokenVideoError(self.path, reason(error)) from None
         try:

@@ -7,6 +7,7 @@ out of date as soon as any of that changes.
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,11 +129,14 @@ class Tree:
         return int(text)
 
     def seconds(self, name: str, line: int | str, *texts: str) -> tuple[float, ...]:
-        """Numbers of seconds in a file."""
+        """Numbers of seconds in a file; ValueError where one is none, or has no end."""
         try:
-            return tuple(float(text) for text in texts)
-        except (TypeError, ValueError):
+            found = tuple(float(text) for text in texts)
+        except (TypeError, ValueError, OverflowError):
+            found = (math.nan,)
+        if not all(map(math.isfinite, found)):
             self.refuse(name, line, "have seconds", " ".join(map(str, texts)))
+        return found
 
     def _look(self, name: str) -> list[int] | None:
         if name not in self.watched:

@@ -5,6 +5,7 @@ from synthesis import audio_only, number, scramble, write_video
 
 from datasets import decode
 from datasets.decode import BrokenVideoError, Video
+from datasets.live import Live
 
 # Pictures between two key frames refer to both.
 OPEN = "open-gop=1:bframes=3:b-adapt=0:scenecut=0"
@@ -170,6 +171,15 @@ def test_what_is_no_video_is_broken(tmp_path, content):
 def test_sound_alone_is_broken(tmp_path):
     with pytest.raises(BrokenVideoError, match="no video stream"):
         Video(audio_only(tmp_path / "a.mp4"))
+
+
+def test_a_name_may_begin_as_that_of_a_protocol(tmp_path, monkeypatch):
+    write_video(tmp_path / "12:30.mp4", frames=3)
+    monkeypatch.chdir(tmp_path)
+    with Video("12:30.mp4") as video:
+        assert len(video.times) == 3
+        assert video.path == "12:30.mp4"
+    assert len([*Live("12:30.mp4").frames()]) == 3
 
 
 def test_a_missing_file_is_broken(tmp_path):

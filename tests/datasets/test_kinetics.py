@@ -65,13 +65,14 @@ def test_replacements_go_before_broken_files(tmp_path, place):
 
 
 def test_missing_videos_are_counted_in_one_warning(tmp_path, caplog):
-    for path in sorted((kinetics400(tmp_path) / "train").iterdir())[:10]:
+    root = tmp_path / "my videos"
+    for path in sorted((kinetics400(root) / "train").iterdir())[:10]:
         path.unlink()
-    assert Kinetics400(tmp_path).size("train") == 80
+    assert Kinetics400(root).size("train") == 80
     told = [r.getMessage() for r in caplog.records if "are missing" in r.getMessage()]
     assert len(told) == 1
     assert told[0].startswith("10 of 102 videos of kinetics400 are missing and left ou")
-    assert f"datasets.check kinetics400 --data_dir={tmp_path}" in told[0]
+    assert f"datasets.check kinetics400 --data_dir='{root}'" in told[0]
     assert "kinetics400 has 400 classes, but its annotation files" in caplog.text
 
 
@@ -107,6 +108,7 @@ def test_a_missing_list_is_named(tmp_path):
         ("train", "-_T_000001x", "-_T_00001x", "line 3 must have a youtube_id of 11"),
         ("train", ",1,11,", ",1,", "line 3 must have 6 fields. Got: 5"),
         ("train", ",1,11,", ",x,11,", "line 3 must have seconds. Got: 'x 11'"),
+        ("train", ",1,11,", ",1,inf,", "line 3 must have seconds. Got: '1 inf'"),
         ("train", ",1,11,", ",11,1,", "line 3 must have ascending time_start and"),
         ("train", LABELS[0], "", "line 2 must have a label. Got: ''"),
         (
