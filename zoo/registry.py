@@ -84,7 +84,7 @@ def build(
     """
     check_options(genotype, options)
     if include_top:
-        _check_classes(num_classes)
+        num_classes = _counted(num_classes)
     builder = BUILDERS[type(genotype)]
     model = builder(genotype, input_shape, num_classes, include_top, **options)
     model.genotype = genotype  # For `zoo.draw`; no copy of the model has it.
@@ -113,19 +113,31 @@ def supernet(
         ValueError: The family has no supernet, or an argument is not what it must be.
     """
     _check_family(genotype, SUPERNETS)
-    _check_classes(num_classes)
+    num_classes = _counted(num_classes)
     build_supernet = SUPERNETS[type(genotype)]
     return build_supernet(genotype, input_shape, num_classes, **options)
 
 
 def feedback(genotype: Genotype, model: keras.Model) -> dict[str, float]:
-    """What training taught a network about the parts of its genotype, by part."""
+    """What training taught a network about the parts of its genotype, by part.
+
+    Args:
+        genotype: Of the network.
+        model: What `build` made of it, trained.
+
+    Returns:
+        Such as {"3>7": 0.61} of an edge; {} of a family without such parts.
+    """
     read = FEEDBACK.get(type(genotype))
     return read(genotype, model) if read else {}
 
 
 def check_options(genotype: Genotype, options: Iterable[str]) -> None:
     """Checks names of options before the work that leads to `build`.
+
+    Args:
+        genotype: Whose family's options they must be.
+        options: Names.
 
     Raises:
         ValueError: The genotype's family is unknown, or has no such option.
@@ -142,11 +154,15 @@ def _check_family(genotype: Genotype, families: Iterable[type[Genotype]]) -> Non
     check(type(genotype) in families, "genotype", f"one of {known}", genotype)
 
 
-def _check_classes(num_classes: int) -> None:
-    """Builders know it only when all but the classifier is there."""
-    whole = isinstance(num_classes, numbers.Integral)  # Also NumPy's.
+def _counted(num_classes: int) -> int:
+    """A valid number of classes; builders see it when all but the classifier is there.
+
+    NumPy's integers, of which labels may be, are none to Keras.
+    """
+    whole = isinstance(num_classes, numbers.Integral)
     rule = "a whole number of at least 1"
     check(whole and num_classes >= 1, "num_classes", rule, num_classes)
+    return int(num_classes)
 
 
 def find(name: str) -> Genotype:

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from helpers import known_clip
 
@@ -63,6 +64,13 @@ def test_every_family_refuses_what_is_no_shape_of_a_clip(name):
     for shape in ((16, 112, 112), (None, 112, 112, 3)):
         with pytest.raises(ValueError, match="`input_shape` must be four"):
             zoo.create(name, input_shape=shape)
+
+
+def test_numpy_may_count_the_classes():
+    labels = np.array([0, 4, 2])
+    shape = (1, 16, 16, 3)
+    model = zoo.tvn_mobile1(num_classes=labels.max() + 1, input_shape=shape)
+    assert model.output_shape == (None, 5)
 
 
 def test_a_long_genotype_does_not_fill_the_screen():
