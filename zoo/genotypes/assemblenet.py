@@ -173,6 +173,11 @@ class AssembleNetGenotype(Genotype):
 
         The iterations that compute flow are not counted; AssembleNet's 40 make a
         hundredth of the network's operations.
+
+        Args:
+            num_classes: Width of the classifier.
+            input_shape: (frames, height, width, channels) in place of the clip spec's
+                own.
         """
         tally = Tally()
         plan = self.plan(input_shape)

@@ -100,7 +100,8 @@ class Genotype(abc.ABC):
 
         Args:
             num_classes: Width of the classifier.
-            input_shape: (frames, height, width, 3) in place of the clip spec's own.
+            input_shape: (frames, height, width, channels) in place of the clip spec's
+                own; flow has 2 channels.
         """
 
     def clip_shape(

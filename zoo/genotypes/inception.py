@@ -90,7 +90,13 @@ class InceptionGenotype(Genotype):
             ValueError: `input_shape` is no shape of a clip, or too small for symmetric
                 padding.
         """
-        return list(unfold(self, Features(*self.clip_shape(input_shape))))
+        shape = self.clip_shape(input_shape)
+        stages = list(unfold(self, Features(*shape)))
+        steps = (step for stage in stages for step in stage.steps)
+        first = next((step.name for step in steps if not step.output.exists), None)
+        rule = f"large enough for {first} with symmetric padding"
+        check(first is None, "input_shape", rule, shape)
+        return stages
 
     def cost(self, num_classes: int, input_shape: tuple | None = None) -> Cost:
         """Cost on paper, with a classifier over pairs of frames.

@@ -54,7 +54,13 @@ class ResNet2Plus1DGenotype(Genotype):
         return unfold(self, Features(*self.clip_shape(input_shape)))
 
     def cost(self, num_classes: int, input_shape: tuple | None = None) -> Cost:
-        """Cost on paper, with a classifier over averages."""
+        """Cost on paper, with a classifier over averages.
+
+        Args:
+            num_classes: Width of the classifier.
+            input_shape: (frames, height, width, channels) in place of the clip spec's
+                own.
+        """
         tally = Tally()
         plan = self.plan(input_shape)
         plan.tally(tally)

@@ -27,6 +27,11 @@ class Features:
         """Number of elements."""
         return self.places * self.channels
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is any element."""
+        return min(self.frames, self.height, self.width, self.channels) > 0
+
     def strided(self, frames: int = 1, size: int = 1) -> Self:
         """The shape after strides over time and over space, with SAME padding."""
         return Features(

@@ -203,7 +203,8 @@ class TinyVideoGenotype(Genotype):
         """For every block: the shapes it reads, and its instances worked out.
 
         Args:
-            input_shape: (frames, height, width, 3) in place of a single stream's own.
+            input_shape: (frames, height, width, channels) in place of a single stream's
+                own.
         """
         given = input_shape is not None
         return list(self._unfold(input_shape)) if given else self._unfolded
@@ -228,7 +229,8 @@ class TinyVideoGenotype(Genotype):
 
         Args:
             num_classes: Width of the classifier.
-            input_shape: (frames, height, width, 3) in place of a single stream's own.
+            input_shape: (frames, height, width, channels) in place of a single stream's
+                own.
         """
         tally = Tally()
         clip = Features(*self.clip_shape(input_shape))

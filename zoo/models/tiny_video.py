@@ -47,17 +47,17 @@ def build(
 
     Args:
         genotype: Which network.
-        input_shape: (frames, height, width, 3); None is the genotype's clip.
+        input_shape: (frames, height, width, channels); None is the genotype's clip,
+            which a network of several streams needs.
         num_classes: Width of the classifier.
         include_top: Whether to end with the classifier.
         pooling: How the classifier joins frames; see `VideoHead`.
         dropout: Before the classifier; see `VideoHead`.
 
     Returns:
-        Model from `clip`, float32 RGB in [0, 1] of (batch, frames, height, width, 3),
-        to logits (batch, num_classes), or without the top to the last block's features
-        (batch, frames, height, width, channels). Each block's output is an endpoint:
-        `block0`, `block1`, ...
+        Model from `clip`, float32 of (batch, frames, height, width, channels), RGB in
+        [0, 1] or flow, to logits (batch, num_classes), or without the top to the last
+        block's features. Each block's output is an endpoint: `block0`, `block1`, ...
     """
     input_shape = genotype.clip_shape(input_shape)
     clip = keras.Input(input_shape, name="clip")

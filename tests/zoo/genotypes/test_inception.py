@@ -163,6 +163,8 @@ def test_symmetric_padding_rounds_a_pool_of_two_down():
 def test_symmetric_padding_refuses_a_clip_that_nothing_is_left_of():
     with pytest.raises(ValueError, match="`input_shape` must be large enough for pool"):
         network(padding="symmetric").cost(5, (2, 64, 64, 3))
+    with pytest.raises(ValueError, match=r"Got: \(1, 9, 7, 2\)$"):
+        network(padding="symmetric").stages((1, 9, 7, 2))
     network().cost(5, (1, 1, 1, 3))
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo.genotypes.base import check
 from zoo.genotypes.space_time import SpaceTimeConv
 from zoo.genotypes.tally import Features, Tally
 
@@ -108,12 +108,18 @@ class Stage:
     slots: dict[str, Chains]
     output: Features
 
-    def tally(self, tally: Tally) -> None:
-        """Adds what the stage costs."""
+    @property
+    def steps(self) -> Iterator[Step]:
+        """All layers of all chains."""
         for chains in self.slots.values():
             for chain in chains:
-                for step in chain:
-                    step.tally(tally)
+                yield from chain
+
+    def tally(self, tally: Tally) -> None:
+        """Adds what the stage costs."""
+        for step in self.steps:
+            step.tally(tally)
+        for chains in self.slots.values():
             if len(chains) > 1:
                 tally.output(chains[0][-1].output)
         if len(self.slots) > 1:
@@ -192,9 +198,6 @@ class Chain:
         shape = self.shape.strided(window.time_stride, window.stride)
         if padding == "valid":
             shape = window.valid(self.shape)
-            left = min(shape.frames, shape.height, shape.width)
-            rule = f"large enough for {name} with symmetric padding"
-            check(left > 0, "input_shape", rule, self.shape)
         output = shape.with_channels(filters or shape.channels)
         gaussians = self.genotype.gaussians if kind == "itgm" else 0
         rest = (output, window, padding, activation, gaussians)

@@ -52,8 +52,7 @@ POOLS = {
 def unfold(genotype: InceptionGenotype, shape: Features) -> Iterator[Stage]:
     """Every stage of a network that reads `shape`, in order.
 
-    Raises:
-        ValueError: With symmetric padding nothing is left of so small a shape.
+    With symmetric padding nothing, sizes below 1, may be left of a small shape.
     """
     for stage in _stem(genotype, shape):
         yield stage
