@@ -15,7 +15,7 @@ from search.memory import Memory
 from zoo import checkpoints, monitor
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check
-from zoo.session import CHECKPOINT
+from zoo.record import CHECKPOINT
 from zoo.training import TrainingDiverged
 
 

@@ -15,12 +15,11 @@ import numpy as np
 from zoo import devices, distribution, files, inputs, metrics
 from zoo.genotypes import ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check
-from zoo.record import MODEL
+from zoo.record import BEST_WEIGHTS, MODEL
 
 if TYPE_CHECKING:
     from zoo.ensemble import Ensemble  # Imports this module.
 
-BEST_WEIGHTS = "best.weights.h5"
 VERSION = 1
 # What clips are by their channels.
 PREPROCESSING = {3: "RGB in [0, 1]", 2: "flow in pixels / 20, in [-1, 1]"}

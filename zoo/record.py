@@ -13,7 +13,7 @@ CONFIG, OPERATIVE = "config.gin", "operative.gin"
 MODEL = "model.json"  # What a training run's network is.
 BEST, SEARCH = "best.json", "search.json"  # Of a search: what it found, what it is.
 METRICS, SPEED = "metrics.csv", "speed.csv"
-CHECKPOINT = "checkpoint.npz"
+CHECKPOINT, BEST_WEIGHTS = "checkpoint.npz", "best.weights.h5"
 PREDICTIONS = "predictions.npz"  # Of an evaluation.
 BENCHMARK = ("benchmark.json", "benchmark.csv", "accuracy-latency.svg")
 # In the environment of a process whose run another process has recorded.

@@ -22,9 +22,8 @@ from zoo import (
 )
 from zoo.alarms import diverged, writing
 from zoo.habits import Habits
-from zoo.inference import BEST_WEIGHTS
 from zoo.pace import Pace
-from zoo.record import CHECKPOINT, METRICS, SPEED
+from zoo.record import BEST_WEIGHTS, CHECKPOINT, METRICS, SPEED
 
 CURVES = ("clips_per_second", "input_wait")
 SPEEDS = [*CURVES, "seconds", "aside"]  # Of speed.csv.

@@ -49,7 +49,7 @@ from zoo import (
 from zoo.distribution import current, placed
 from zoo.genotypes import ClipSpec, Genotype
 from zoo.genotypes.base import check
-from zoo.record import MODEL
+from zoo.record import BEST_WEIGHTS, CHECKPOINT, MODEL
 from zoo.weights import load as load_weights
 
 TOP_K = 3
@@ -127,6 +127,11 @@ def train(
     Returns:
         What `training.fit` does; with `search`, the best score of each member by its
         folder's name.
+
+    Raises:
+        ValueError: An argument is not what it must be, the folder holds another run, or
+            training diverged (`training.TrainingDiverged`).
+        OSError: The disk is full.
     """
     check(len(clips.classes) > 1, "clips", "of two classes or more", clips.classes)
     own = {"model": model, "weights": weights, "freeze": freeze}
@@ -205,7 +210,7 @@ class _Job:
             estimate.show(about, network, self.recipe, freeze)
             return {}
         weights, new_head = start
-        if weights and not (folder / training.CHECKPOINT).exists():
+        if weights and not (folder / CHECKPOINT).exists():
             load_weights(network, _weights_file(weights), skip_head=new_head)
         how = {**self.how, "unit": unit, "notice": notice}
         if not current().leads:
@@ -263,4 +268,4 @@ def _began_on_own_clips(folder: pathlib.Path, genotype: Genotype) -> bool:
 
 def _weights_file(place: str) -> pathlib.Path:
     path = pathlib.Path(place)
-    return path / training.BEST_WEIGHTS if path.is_dir() else path
+    return path / BEST_WEIGHTS if path.is_dir() else path

@@ -25,14 +25,13 @@ from zoo.genotypes.base import check, check_whole
 from zoo.habits import Habits
 from zoo.layers import normalization
 from zoo.recipe import Recipe, optimizer
-from zoo.session import BEST_WEIGHTS, CHECKPOINT, Session
+from zoo.session import Session
 from zoo.signals import Interrupted, Notice
 
 __all__ = [
-    "BEST_WEIGHTS",
-    "CHECKPOINT",
     "Recipe",
     "TrainingDiverged",
+    "check_settings",
     "evaluate",
     "fit",
     "optimizer",
@@ -43,7 +42,11 @@ __all__ = [
 
 
 def score_name(task: str) -> str:
-    """The score that training keeps the best of: "top1", or "map" of many labels."""
+    """The score that training keeps the best of: "top1", or "map" of many labels.
+
+    Raises:
+        ValueError: The task is neither "single" nor "multi".
+    """
     check(task in ("single", "multi"), "task", '"single" or "multi"', task)
     return "map" if task == "multi" else "top1"
 
@@ -57,6 +60,14 @@ def evaluate(
     limit: int | None = None,
 ) -> dict[str, float]:
     """Scores a model on a split of a clip source, or on its first `limit` clips.
+
+    Args:
+        model: From clips to logits, (batch, classes).
+        clips: A clip source.
+        clip_spec: Which clips to ask it for.
+        split: "train", "validation" or "test".
+        batch_size: Clips at once.
+        limit: Only about so many clips; None is all.
 
     Returns:
         "loss", and "top1" and "top5", or "map".
@@ -80,8 +91,19 @@ def scorer(
 ) -> Callable[[], dict[str, float]]:
     """What `evaluate` does as a function, for a model that is scored many times.
 
-    It gives labels and logits to `see`, and raises Interrupted between two batches
-    where `ends` says so.
+    Args:
+        model: As of `evaluate`.
+        clips: As of `evaluate`.
+        clip_spec: As of `evaluate`.
+        split: As of `evaluate`.
+        batch_size: As of `evaluate`.
+        limit: As of `evaluate`.
+        verbose: Whether to show the progress of what takes long.
+        see: Given labels and logits.
+        ends: Asked before each batch whether to raise Interrupted.
+
+    Raises:
+        ValueError: The clips lack something that the model reads.
     """
     inputs.check_source(model, clips)
     predict = inference.compiled(model)
@@ -104,7 +126,11 @@ def scorer(
 
 
 def validation_split(clips) -> str:
-    """The split that training scores: "validation", or "train" where that is empty."""
+    """The split that training scores: "validation", or "train" where that is empty.
+
+    Raises:
+        ValueError: That is empty, and the training clips are mixed.
+    """
     if clips.size("validation"):
         return "validation"
     mixed = getattr(clips, "soft_labels", False)
@@ -237,14 +263,13 @@ def check_settings(
 def _open(session: Session, model, clips, clip_spec, workdir, limit) -> None:
     split = validation_split(clips)
     size, task = session.recipe.batch_size, clips.task
-    verbose = session.habits.verbose
     scores = ["loss", "map"] if task == "multi" else ["loss", "top1", "top5"]
     columns = ["learning_rate", "loss", *(["accuracy"] if task == "single" else [])]
-    watch = session.see, session.ends_scoring
+    watch = session.habits.verbose, session.see, session.ends_scoring
     session.open(
         pathlib.Path(workdir),
         [*columns, *(f"validation_{name}" for name in scores)],
-        scorer(model, clips, clip_spec, split, size, limit, verbose, *watch),
+        scorer(model, clips, clip_spec, split, size, limit, *watch),
         score_name(task),
         clips,
     )
