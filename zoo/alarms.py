@@ -16,7 +16,12 @@ class NotSaved(OSError):  # noqa: N818
 
 
 def diverged(reason: str, workdir: pathlib.Path | None) -> TrainingDiverged:
-    """The error of a training whose numbers are none."""
+    """The error of a training whose numbers are none.
+
+    Args:
+        reason: Which, and in which step.
+        workdir: Folder of the run, whose checkpoint the error names; None has none.
+    """
     return TrainingDiverged(
         f"training diverged: {reason}{_kept(workdir)}. Try a lower `learning_rate`, a "
         "longer warm-up or `clip_norm`"
@@ -25,7 +30,15 @@ def diverged(reason: str, workdir: pathlib.Path | None) -> TrainingDiverged:
 
 @contextlib.contextmanager
 def writing(step: int, workdir: pathlib.Path | None) -> Iterator[None]:
-    """A context that writes the state after a step; NotSaved where it can not."""
+    """A context that writes the state after a step.
+
+    Args:
+        step: That is done.
+        workdir: Folder of the run, whose checkpoint the error names; None has none.
+
+    Raises:
+        NotSaved: The disk takes no more.
+    """
     try:
         yield
     except (OSError, RuntimeError) as error:  # HDF5 has either for a full disk.

@@ -135,7 +135,11 @@ class Profile:
 
 
 def check_profile(steps: str | None) -> tuple[int, int] | None:
-    """First and last step of a text such as "10:20"; None of None."""
+    """First and last step of a text such as "10:20"; None of None.
+
+    Raises:
+        ValueError: It is no such text.
+    """
     if steps is None:
         return None
     found = re.fullmatch(r"(\d+):(\d+)", str(steps))

@@ -44,6 +44,11 @@ def save(
 ) -> None:
     """Replaces the checkpoint at `path`.
 
+    Args:
+        path: Of an `.npz` file.
+        progress: How far the training has come.
+        variables: Of the model and the optimizer, always in the same order.
+
     Raises:
         NotFinite: A variable is not; the old checkpoint stays.
     """
@@ -58,7 +63,14 @@ def save(
 def restore(
     path: str | os.PathLike, variables: list[keras.Variable]
 ) -> Progress | None:
-    """Gives the variables the values of the checkpoint at `path`; None without one.
+    """Gives the variables the values of the checkpoint at `path`.
+
+    Args:
+        path: Of an `.npz` file that `save` wrote.
+        variables: As `save` had them; they change only if all fit.
+
+    Returns:
+        How far the training had come; None where there is no checkpoint.
 
     Raises:
         ValueError: The file is damaged, or of another model or optimizer.

@@ -18,7 +18,12 @@ LIMITS = {"none": 1e-4, "float16": 1e-2, "dynamic": 0.1, "int8": None}
 
 
 def difference(found, expected) -> float:
-    """The largest between two arrays, as a share of the largest number (at least 1)."""
+    """The largest between two arrays, as a share of the largest number (at least 1).
+
+    Args:
+        found: Of any shape.
+        expected: Of the same, whose largest number counts.
+    """
     expected = np.asarray(expected)
     apart = np.abs(np.asarray(found) - expected).max()
     return float(apart / max(1.0, np.abs(expected).max()))
@@ -47,7 +52,18 @@ def check_equal(
 def first_other(
     model: keras.Model, form: str, clip: dict, quantize: str, limit: float
 ) -> str | None:
-    """The first layer of a network whose output differs where that is exported."""
+    """The first layer of a network whose output differs where that is exported.
+
+    Args:
+        model: The network as it is exported.
+        form: One of `runtimes.FORMATS`.
+        clip: Inputs by name, of one clip each.
+        quantize: One of `conversion.QUANTIZATIONS`.
+        limit: Largest difference that counts as none.
+
+    Returns:
+        Its name; None where no layer alone differs.
+    """
     kinds = keras.layers.InputLayer
     layers = [layer for layer in model.layers if not isinstance(layer, kinds)]
     layers = [x for x in layers if not isinstance(x.output, (list, tuple, dict))]
@@ -73,7 +89,7 @@ def first_other(
 
 
 def latency_ms(call: Callable[[], object], repeats: int = 5) -> float:
-    """The median of a few calls, after one."""
+    """Median milliseconds of a few calls, after one that does not count."""
     call()
     times = []
     for _ in range(repeats):

@@ -193,7 +193,13 @@ ORDERS: dict[str, Callable[[Row, str], object]] = {
 
 
 def table(rows: list[Row], kinds: Sequence[str], batch_size: int) -> str:
-    """The rows as text, a line each, and below them what did not run."""
+    """The rows as text, a line each, and below them what did not run.
+
+    Args:
+        rows: Of the networks, in order.
+        kinds: Runtimes, each of which has its columns.
+        batch_size: Clips a call, by which those a second are counted.
+    """
     header = ["network", "clip", "parameters", "GMAC", "peak MB"]
     for kind in kinds:
         header += [f"{kind} ms", "quartiles", "clips/s", "GMAC/s"]

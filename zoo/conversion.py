@@ -51,7 +51,7 @@ def plain(model: keras.Model) -> Program:
 
 
 def called(model: keras.Model, parts: dict) -> object:
-    """What a model makes of its inputs, given by their names."""
+    """What a model makes, in inference, of tensors by the names of its inputs."""
     if len(parts) == 1:
         return model(*parts.values(), training=False)
     by_name = isinstance(model.input, dict)

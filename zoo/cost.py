@@ -178,7 +178,17 @@ def prepared(
     runtime: str | None = None,
     threads: int | None = None,
 ) -> Callable[[], object]:
-    """A call that runs a network once on a clip of noise; see `latency_ms`."""
+    """A call that runs a network once on a clip of noise.
+
+    Args:
+        model: As of `latency_ms`.
+        batch_size: As of `latency_ms`.
+        runtime: As of `latency_ms`.
+        threads: As of `latency_ms`.
+
+    Raises:
+        ValueError: The runtime can not be used here, or can not run the network.
+    """
     rng = np.random.default_rng(0)
     clip = keras.tree.map_structure(
         lambda x: rng.random((batch_size, *x.shape[1:]), "float32"), model.input

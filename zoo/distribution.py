@@ -259,7 +259,13 @@ def any_of(value: bool) -> bool:
 
 
 def check_same(value: int, name: str, rule: str) -> None:
-    """Raises ValueError unless all processes that train together give one value."""
+    """Raises ValueError unless all processes that train together give one value.
+
+    Args:
+        value: Of this process.
+        name: Of the argument, for the error.
+        rule: What it must be, for the error.
+    """
     if current().processes == 1:
         return
     import numpy as np

@@ -15,7 +15,14 @@ def show(
     recipe: training.Recipe,
     freeze: str | None = None,
 ) -> None:
-    """Prints the cost of a network, and an estimate of the memory to train it."""
+    """Prints the cost of a network, and an estimate of the memory to train it.
+
+    Args:
+        about: As of `memory`.
+        network: As of `memory`.
+        recipe: As of `memory`.
+        freeze: As of `memory`.
+    """
     cost = about.genotype.cost(len(about.classes), about.shape)
     found = memory(about, network, recipe, freeze)
     parts = ", ".join(f"{name} {size(value)}" for name, value in found.items())

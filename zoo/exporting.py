@@ -63,7 +63,14 @@ def served(run: Run, model: keras.Model, form: str) -> Program:
 
 
 def describe(path: str | os.PathLike, run: Run, form: str, quantize: str) -> dict:
-    """Writes `PATH.json`, which tells what a device needs to know, and gives it."""
+    """Writes `PATH.json`, which tells what a device needs to know, and gives it.
+
+    Args:
+        path: Of the exported network.
+        run: What was exported.
+        form: One of `runtimes.FORMATS`.
+        quantize: One of `conversion.QUANTIZATIONS`.
+    """
     names = ["keras", *PACKAGES[form]]
     record = {
         "version": VERSION,
@@ -119,7 +126,11 @@ class Exported:
         return metrics.probabilities(self.task, self.logits(frames, **others))
 
     def logits(self, frames: np.ndarray, **others: np.ndarray) -> np.ndarray:
-        """What the probabilities are of."""
+        """What the probabilities are of, (classes,).
+
+        Raises:
+            ValueError: The frames are of another type or number.
+        """
         frames, count = np.asarray(frames), self.clip_spec.frames
         fits = frames.dtype == np.uint8 and frames.ndim == 4
         fits = fits and (frames.shape[0], frames.shape[3]) == (count, 3)

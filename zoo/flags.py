@@ -75,6 +75,9 @@ def parse_flags(
         options: Further flags, and what the help says of each.
         example: Arguments to show in the help.
         settings: Dotted path of what takes the job's further arguments, if any.
+
+    Raises:
+        ValueError: There is no such flag, or an argument is none.
     """
     # Values of its own: gin imports the job again, and tests run many.
     values = flags.FlagValues()
@@ -91,7 +94,11 @@ def parse_flags(
 
 
 def read_arguments(values: flags.FlagValues, argv: list[str]) -> list[str]:
-    """Sets the flags that a command gives; returns its other arguments."""
+    """Sets the flags that a command gives; returns its other arguments.
+
+    Raises:
+        ValueError: There is no such flag, or it has no such value.
+    """
     try:
         return values(["", *argv])[1:]
     except flags.Error as error:
@@ -175,7 +182,7 @@ def flag_texts(job: str, options: dict[str, str]) -> dict[str, str]:
 
 
 def usage(job: str, options: dict[str, str], example: str, settings: str = "") -> str:
-    """The text of --help."""
+    """The text of --help; arguments are those of `parse_flags`."""
     module = job.rpartition(".")[0]
     lines = [summary(job), "", f"usage: python -m {module} [flags]", ""]
     if example:

@@ -14,6 +14,10 @@ SHOWN = 8  # Names in an error.
 def find(model: keras.Model, expression: str) -> list[keras.layers.Layer]:
     """The layers with weights whose whole name a regular expression matches.
 
+    Args:
+        model: Whose layers; those within a layer that is a network have no say.
+        expression: Such as "(?!head).*".
+
     Raises:
         ValueError: It is none, no layer's name fits, or all layers' do.
     """
@@ -36,7 +40,7 @@ def find(model: keras.Model, expression: str) -> list[keras.layers.Layer]:
 def frozen(model: keras.Model, expression: str | None) -> Iterator[None]:
     """Within it, layers do not train whose names an expression matches; see `find`.
 
-    Their batch norm is as in inference, which is Keras' rule.
+    Their batch norm is as in inference, which is Keras' rule. None freezes none.
     """
     layers = [] if expression is None else find(model, expression)
     for layer in layers:

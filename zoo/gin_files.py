@@ -12,7 +12,11 @@ FOLDERS = (ROOT / "zoo" / "configs", ROOT / "gin")
 
 
 def find(path: str) -> pathlib.Path:
-    """The gin file at a path, or of that name among the project's configs."""
+    """The gin file at a path, or of that name among the project's configs.
+
+    Raises:
+        ValueError: There is none; the nearest names are listed.
+    """
     found = _there(path)
     if found:
         return found

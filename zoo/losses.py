@@ -33,14 +33,27 @@ def cross_entropy(
 
 
 def shares(labels, classes: int):
-    """What share each class has in single labels: (batch,) numbers, or shares as is."""
+    """What share each class has in single labels, (batch, classes).
+
+    Args:
+        labels: Numbers, (batch,), or shares as they are, (batch, classes).
+        classes: How many.
+    """
     if len(labels.shape) == 2:
         return ops.cast(labels, "float32")
     return ops.one_hot(ops.cast(labels, "int32"), classes)
 
 
 def accuracy(labels, logits):
-    """The share of each clip that its likeliest class has: 0 or 1, if not mixed."""
+    """The share of each clip that its likeliest class has: 0 or 1, if not mixed.
+
+    Args:
+        labels: Numbers of classes, (batch,), or shares of all, (batch, classes).
+        logits: (batch, classes).
+
+    Returns:
+        (batch,).
+    """
     classes = logits.shape[-1]
     guesses = ops.one_hot(ops.argmax(logits, axis=-1), classes)
     return ops.sum(guesses * shares(labels, classes), axis=-1)
@@ -55,6 +68,9 @@ def class_weights(clips) -> np.ndarray:
     Returns:
         float32 (classes,): of a class with a share s of the clips 1 / (s classes),
         where only classes with clips count.
+
+    Raises:
+        ValueError: The clips have several labels each, or do not tell them.
     """
     check(clips.task == "single", "class_weights", "None of several labels", "balanced")
     rule = "None, as these clips have no `labels`"

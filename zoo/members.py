@@ -24,6 +24,17 @@ def chosen(
 ) -> list[tuple[diversity.Candidate, Genotype]]:
     """The networks to train: as chosen when the folder was new, as a search may go on.
 
+    Args:
+        folder: Of the ensemble, which gets the record of them.
+        search: Folder of the search.
+        top_k: How many.
+        options: Of their family, which are checked.
+        verbose: Whether to print which they are.
+        dry_run: Whether to leave the folder as it is.
+
+    Returns:
+        What the search says of each, and its genotype; the best first.
+
     Raises:
         ValueError: The folder holds another run, or `search` is no search.
     """

@@ -133,7 +133,12 @@ def of_classes(task: str, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def probabilities(task: str, logits: np.ndarray) -> np.ndarray:
-    """Softmax ("single") or sigmoid ("multi") of logits, (…, classes)."""
+    """Softmax ("single") or sigmoid ("multi") of logits, in float32.
+
+    Args:
+        task: "single" or "multi" label.
+        logits: (…, classes).
+    """
     logits = np.asarray(logits, "float64")
     if task == "multi":
         return np.exp(-np.logaddexp(0, -logits)).astype("float32")
@@ -142,7 +147,12 @@ def probabilities(task: str, logits: np.ndarray) -> np.ndarray:
 
 
 def logits_of(task: str, values: np.ndarray) -> np.ndarray:
-    """Logits whose `probabilities` are these, so far as they are not 0 or 1."""
+    """Logits whose `probabilities` are these, so far as they are not 0 or 1.
+
+    Args:
+        task: "single" or "multi" label.
+        values: Probabilities, (…, classes).
+    """
     values = np.asarray(values, "float64")
     tiny = np.finfo("float32").tiny
     own = np.log(np.maximum(values, tiny))

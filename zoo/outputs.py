@@ -50,9 +50,14 @@ class Views:
         return self.clips * self.crops
 
     def joined(self, task: str, logits: np.ndarray) -> np.ndarray:
-        """Logits of videos, (videos, ...), from those of views, (videos, views, ...).
+        """Logits of videos, whose probabilities are the mean or maximum of the views'.
 
-        Their probabilities are the mean, or the maximum, of the views'.
+        Args:
+            task: "single" or "multi" label.
+            logits: Of each view, (videos, views, ..., classes).
+
+        Returns:
+            Array (videos, ..., classes).
         """
         if self.count == 1:
             return logits[:, 0]
@@ -173,6 +178,9 @@ def aligned(parts: Sequence[tuple]) -> tuple[list[str], np.ndarray, list[np.ndar
 
     Returns:
         Keys and labels of the videos that all parts have, and each part's logits.
+
+    Raises:
+        ValueError: They have no video in common, or tell other labels of it.
     """
     places = [_places(keys, len(labels)) for keys, labels, _ in parts]
     common = [p for p in places[0] if all(p in other for other in places)]

@@ -175,6 +175,9 @@ def watch(
         speed: Of a file; see `stream.paced`.
         top: Classes to show at each time.
         as_json: Whether to print a JSON object a line.
+
+    Raises:
+        ValueError: A number is not what it must be, or the network reads no clip alone.
     """
     from datasets import live  # Not where only `zoo` is used.
 

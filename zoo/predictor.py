@@ -63,6 +63,9 @@ class Predictor:
 
         Returns:
             float32 (classes,).
+
+        Raises:
+            ValueError: The frames are none, or have a rate that does not fit.
         """
         frames = np.asarray(frames)
         fits = frames.ndim == 4 and frames.shape[-1] == 3 and frames.size > 0
@@ -82,7 +85,13 @@ class Predictor:
     def best(
         self, frames: np.ndarray, top: int = 5, rate: float | None = None
     ) -> list[tuple[str, float]]:
-        """Names and probabilities of the likeliest classes, the likeliest first."""
+        """Names and probabilities of the likeliest classes, the likeliest first.
+
+        Args:
+            frames: As of a call.
+            top: How many; all where there are fewer.
+            rate: As of a call.
+        """
         check_whole(top, "top")
         chances = self(frames, rate)
         order = np.argsort(-chances, kind="stable")[:top]

@@ -103,6 +103,9 @@ def opened(
         path: Of the file, or of the folder of a SavedModel.
         form: One of `FORMATS`.
         threads: None is the runtime's own choice; a SavedModel has the process's.
+
+    Raises:
+        ValueError: There is no such format, or its runtime is not installed.
     """
     check(form in FORMATS, "format", f"one of {FORMATS}", form)
     openers = {"saved_model": _saved_model, "litert": _litert, "onnx": _onnx}
@@ -155,7 +158,12 @@ def _onnx(path: str, threads: int | None) -> Callable[[Arrays], Arrays]:
 
 
 def operations(path: str | os.PathLike, form: str) -> Counter[str]:
-    """How many operations of each kind an exported network has."""
+    """How many operations of each kind an exported network has.
+
+    Args:
+        path: Of the file, or of the folder of a SavedModel.
+        form: One of `FORMATS`.
+    """
     if form == "onnx":
         return Counter(node.op_type for node in need("onnx").load(path).graph.node)
     if form == "saved_model":

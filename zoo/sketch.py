@@ -40,6 +40,9 @@ def sketch(genotype: Genotype, clip: ClipSpec | None = None) -> Sketch:
     Args:
         genotype: Of the network.
         clip: That it reads; None is what the genotype says.
+
+    Raises:
+        ValueError: The family has no sketch.
     """
     known = [genotype_class.__name__ for genotype_class in SKETCHES]
     check(type(genotype) in SKETCHES, "genotype", f"one of {known}", genotype)

@@ -174,7 +174,10 @@ class Stream:
         """Decides about frames that a thread reads, until there are no more.
 
         Args:
-            frames: Times and frames, which come as they come.
+            frames: Times in seconds, and frames as `offer` takes them.
+
+        Raises:
+            Exception: What reading them raised, after the last decision.
         """
         reader = threading.Thread(target=self._read, args=(frames,), daemon=True)
         reader.start()

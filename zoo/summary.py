@@ -20,7 +20,14 @@ ALWAYS = ("steps", "batch_size", "learning_rate")  # Settings that matter in any
 
 
 def announce(title: str, about: inference.Description, clips, recipe) -> None:
-    """Prints what will be trained on what, and for how long."""
+    """Prints what will be trained on what, and for how long.
+
+    Args:
+        title: The network's.
+        about: What the network is.
+        clips: A clip source.
+        recipe: How to train.
+    """
     cost = about.genotype.cost(len(about.classes), about.shape)
     size = clips.size("train")
     epochs = recipe.steps * recipe.batch_size / max(1, size)
@@ -36,7 +43,7 @@ def announce(title: str, about: inference.Description, clips, recipe) -> None:
 
 
 def conclude(clips, result: dict[str, float]) -> None:
-    """Prints the scores."""
+    """Prints the scores: what `training.fit` gave of a run on clips."""
     name = training.score_name(clips.task)
     print(
         f"{name} on validation: {result[f'validation_{name}']:.4f} at the end, "

@@ -18,7 +18,12 @@ TITLES = {
 
 
 def write_overlap(folder: pathlib.Path, pairs: list[dict]) -> None:
-    """Writes `overlap.csv`: for each pair of networks, how their errors overlap."""
+    """Writes `overlap.csv`: for each pair of networks, how their errors overlap.
+
+    Args:
+        folder: Of the evaluation.
+        pairs: Of each "first", "second", "both_wrong", "either_wrong", "overlap".
+    """
     columns = ["first", "second", "both_wrong", "either_wrong", "overlap"]
     rows = []
     for pair in pairs:
@@ -36,7 +41,14 @@ def write_table(path: pathlib.Path, header: list, rows: list[list]) -> None:
 
 
 def write_classes(folder: pathlib.Path, run, labels, logits) -> None:
-    """Writes `classes.csv`: accuracy or average precision of each class."""
+    """Writes `classes.csv`: accuracy or average precision of each class.
+
+    Args:
+        folder: Of the evaluation.
+        run: Whose classes and task they are.
+        labels: (videos,), or (videos, classes) of 0 and 1.
+        logits: (videos, classes).
+    """
     if run.task == "multi":
         name, counts = "average_precision", labels.sum(axis=0).astype(int)
     else:
@@ -48,7 +60,15 @@ def write_classes(folder: pathlib.Path, run, labels, logits) -> None:
 
 
 def write_predictions(folder: pathlib.Path, run, keys, labels, logits) -> None:
-    """Writes `predictions.csv`; training clips have no keys."""
+    """Writes `predictions.csv`: the labels and the probabilities of each video.
+
+    Args:
+        folder: As of `write_classes`.
+        run: As of `write_classes`.
+        keys: Of the videos; training clips have none.
+        labels: As of `write_classes`.
+        logits: As of `write_classes`.
+    """
     hot = labels if run.task == "multi" else np.eye(len(run.classes))[labels]
     rows = []
     for index, row in enumerate(metrics.probabilities(run.task, logits)):
@@ -60,7 +80,7 @@ def write_predictions(folder: pathlib.Path, run, keys, labels, logits) -> None:
 
 
 def write_confusion(folder: pathlib.Path, run, labels, logits) -> None:
-    """Writes `confusion.csv` and `confusion.png`."""
+    """Writes `confusion.csv` and `confusion.png`, of the same as `write_classes`."""
     guesses = logits.argmax(axis=1)
     counts = metrics.confusion_matrix(labels, guesses, len(run.classes))
     rows = [[n, *row] for n, row in zip(run.classes, counts.tolist(), strict=True)]

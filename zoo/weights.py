@@ -30,7 +30,11 @@ SHOWN = 10  # Names in an error.
 
 
 def save(model: keras.Model, path: str | os.PathLike) -> None:
-    """Writes a model's weights; a file that was there stays until all is written."""
+    """Writes a model's weights; a file that was there stays until all is written.
+
+    Raises:
+        ValueError: The path does not end with `.weights.h5`.
+    """
     check(str(path).endswith(ENDING), "path", f"a {ENDING} file", str(path))
     with replacing(path) as temporary:
         model.save_weights(temporary)
