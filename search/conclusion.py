@@ -1,6 +1,7 @@
 """What a search says before it begins and when it has ended."""
 
 import dataclasses
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +10,10 @@ from search.budget import UNITS, Budget, percent
 from search.history import HISTORY, Record, best, last_line
 from search.oracle import EvolutionOracle
 from zoo.genotypes.base import Cost
-from zoo.record import BEST
+from zoo.record import BEST, CONFIG
 
 
-def announce(oracle: EvolutionOracle, folder: Path) -> None:
+def announce(oracle: EvolutionOracle) -> None:
     """Tells what is going to be searched, where that has not begun."""
     if not oracle.records():
         limits = [progress.amount(*limit) for limit in oracle.budget.limits.items()]
@@ -53,7 +54,7 @@ def conclude(oracle: EvolutionOracle, folder: Path) -> Record:
         names = ", ".join(oracle.archive.objectives)
         front = f"{len(oracle.archive.records)} networks in {folder / 'pareto.json'}"
         print(f"Pareto front in {names}: {front}")
-    print(f"Look at it: python -m search.report {folder}")
+    print(f"Look at it: python -m search.report {shlex.quote(str(folder))}")
     print(f"Train it: {train_command(folder)}", flush=True)
     return leaders[0]
 
@@ -97,11 +98,12 @@ def measure_again(
 
 
 def train_command(folder: Path) -> str:
-    """The command that trains a search's best network."""
+    """The command that trains a search's best network, as a shell takes it."""
     # A search from the command line left its config there, and the clips' with it.
-    data = folder if (folder / "config.gin").exists() else "CLIPS"
-    model, run = folder / BEST, folder / "train"
-    return f"python -m zoo.train --model={model} --data={data} --workdir={run}"
+    data = folder if (folder / CONFIG).exists() else "CLIPS"
+    places = {"model": folder / BEST, "data": data, "workdir": folder / "train"}
+    flags = [f"--{name}={shlex.quote(str(at))}" for name, at in places.items()]
+    return f"python -m zoo.train {' '.join(flags)}"
 
 
 def _unmet(budget: Budget, records: list[Record]) -> str:

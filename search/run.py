@@ -183,7 +183,7 @@ class _Search:
             self._work(self._tuner(_Worker))
             return None
         tuner = self._tuner(ArchitectureTuner)
-        announce(self.oracle, self.folder)
+        announce(self.oracle)
         tuner.search(self.clips)
         if tuner.paused:
             _restart()

@@ -2,6 +2,7 @@ import csv
 import functools
 import json
 import os
+import shlex
 import signal
 import sys
 import types
@@ -67,6 +68,16 @@ def test_it_tells_the_best_and_how_to_train_it(tmp_path, capsys):
         genotypes.from_json(winner.genotype).cost(2).parameters
         == (winner.details["parameters"])
     )
+
+
+def test_a_folder_with_a_space_is_quoted_in_the_commands(tmp_path, capsys):
+    folder = tmp_path / "my search"
+    search(folder)
+    out = capsys.readouterr().out
+    flags = [f"--model={folder}/best.json", "--data=CLIPS", f"--workdir={folder}/train"]
+    lines = [line.partition(" it: ")[2] for line in out.splitlines()]
+    commands = [shlex.split(line)[3:] for line in lines if line]
+    assert commands == [[str(folder)], flags]
 
 
 def test_a_finished_search_says_so_and_runs_nothing(tmp_path, capsys, monkeypatch):
