@@ -20,6 +20,7 @@ from search.ledger import (
     trial_id,
 )
 from search.stopping import Stopping
+from zoo.genotypes.base import check
 
 
 class Dispatcher:
@@ -58,6 +59,8 @@ class Dispatcher:
         max_retries: int = 0,
         lease_seconds: float | None = None,
     ):
+        rule = 'a list, such as ["tvn1"]'
+        check(not isinstance(initial, str), "initial", rule, initial)
         self.evolution = evolution
         self.initial = list(initial)
         self.stopping = stopping

@@ -9,7 +9,7 @@ from search.budget import percent
 from search.evolution import Evolution
 from search.history import best
 from search.ledger import replay
-from zoo import genotypes
+from zoo import genotypes, lookup
 from zoo.genotypes.base import Genotype, check
 
 
@@ -32,15 +32,12 @@ def resolve(items: Sequence[str], evolution: Evolution) -> list[str]:
 
 
 def _texts(item: str, evolution: Evolution) -> list[str]:
-    path = Path(item)
-    if path.is_dir():
+    path, named = Path(item), item in genotypes.FOUND
+    if path.is_dir() and not named:  # A model's run may be a folder of its name.
         return _of_search(path / journal.NAME, evolution)
-    if path.is_file():
-        genotype = genotypes.from_json(path.read_text(encoding="utf-8"))
-    else:
-        rule = "names of models, files of genotypes, or folders of searches"
-        check(item in genotypes.FOUND, "initial", rule, item)
-        genotype = genotypes.FOUND[item]
+    rule = "names of models, files of genotypes, or folders of searches"
+    check(named or path.is_file(), "initial", rule, item)
+    genotype, _ = lookup.find(item, "initial")
     _check(genotype, item, evolution)
     return [genotype.to_json()]
 

@@ -15,7 +15,7 @@ from search.conclusion import train_command
 from search.history import Record
 from search.proxy import ProxyTraining
 from search.pruning import prune
-from zoo import genotypes, inference, registry, summary, training
+from zoo import inference, lookup, registry, summary, training
 from zoo.files import write_text
 from zoo.genotypes.assemblenet import AssembleNetGenotype
 from zoo.genotypes.base import ClipSpec, check, check_whole
@@ -35,8 +35,8 @@ class OneShotConnections:
         num_classes: Of the clips.
         space: `sample(rng)` draws the graph, such as `AssembleNetSpace` with an
             `edge_probability` of 1: one with all edges.
-        initial: The graph, in place of one of the space: a published model's name, or a
-            genotype's JSON file.
+        initial: The graph, in place of one of the space: a published model's name, a
+            genotype's JSON file, or what else `zoo.lookup.find` knows.
         threshold: Edges whose weight is above it stay.
         keep: The share of all edges that stay, the strongest; in place of `threshold`.
         seed: Of the graph and of its training.
@@ -70,12 +70,8 @@ class OneShotConnections:
         """The graph before it is pruned."""
         if self.initial is None:
             return self.space.sample(random.Random(self.seed))
-        if self.initial in genotypes.FOUND:
-            return genotypes.FOUND[self.initial]
-        path = Path(self.initial)
-        rule = "the name of a model, or the file of a genotype"
-        check(path.is_file(), "initial", rule, self.initial)
-        return genotypes.from_json(path.read_text(encoding="utf-8"))
+        genotype, _ = lookup.find(self.initial, "initial")
+        return genotype
 
     def search(self, clips, workdir: Path, proxy: ProxyTraining) -> Record:
         """Trains and prunes.

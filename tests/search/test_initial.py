@@ -45,6 +45,24 @@ def test_a_file_has_a_genotype(tmp_path):
     assert found == [FOUND["tvn2"].to_json(), FOUND["tvn1"].to_json()]
 
 
+def test_a_folder_named_like_a_model_does_not_hide_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tvn1").mkdir()
+    assert initial.resolve(["tvn1"], evolution(WHOLE)) == [FOUND["tvn1"].to_json()]
+
+
+def test_a_file_may_begin_with_a_mark_of_its_encoding(tmp_path):
+    path = tmp_path / "tvn1.json"
+    path.write_text(FOUND["tvn1"].to_json(), encoding="utf-8-sig")
+    found = initial.resolve([str(path)], evolution(WHOLE))
+    assert found == [FOUND["tvn1"].to_json()]
+
+
+def test_a_word_in_place_of_a_list_is_refused():
+    with pytest.raises(ValueError, match=r"`initial` must be a list.*'tvn1'"):
+        stub_oracle(initial="tvn1")
+
+
 def test_of_an_earlier_search_the_best_are_taken_in_their_order(tmp_path):
     folder, texts = earlier(tmp_path)
     found = initial.resolve([str(folder)], evolution(population_size=2))

@@ -122,7 +122,9 @@ def test_the_workdir_of_an_evolution_is_another_search(tmp_path, instant):
 def test_a_graph_may_be_given(tmp_path, instant):
     path = tmp_path / "graph.json"
     path.write_text(SPACE.sample(random.Random(1)).to_json())
-    for initial in ("assemblenet50", str(path)):
+    marked = tmp_path / "marked.json"
+    marked.write_text(path.read_text(), encoding="utf-8-sig")
+    for initial in ("assemblenet50", str(path), str(marked)):
         method = OneShotConnections(3, initial=initial)
         assert method.genotype().to_json()
     assert OneShotConnections(3, initial="assemblenet50").genotype().modules[2] == 6
