@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from search.budget import Budget
 from search.evolution import Evolution
 from search.oracle import EvolutionOracle
-from search.pareto import Archive
+from search.pareto import FITNESS, Archive
 from search.selection import DropCrowded, ParetoTournament, Schedule, as_schedule
-from zoo.genotypes.base import ClipSpec
+from search.verdict import NUMBERS
+from zoo.genotypes.base import ClipSpec, check
 
 
 class ParetoOracle(EvolutionOracle):
@@ -22,8 +23,8 @@ class ParetoOracle(EvolutionOracle):
         space: Has `sample(rng)` and `mutate(parent, rng)`.
         num_classes: Width of the classifier, for the cost on paper.
         budget: What networks may cost.
-        objectives: "fitness", which is maximised, and costs that are minimised, such
-            as "latency_ms", "parameters", "macs".
+        objectives: "fitness", which is maximised, and costs that are minimised:
+            "latency_ms", "parameters", "macs", "activation_bytes", "seconds".
         reference: The highest of each cost that is of use, from which volumes count;
             the budget's limit where it is not given.
         population_size: Networks at first, and size of the population.
@@ -51,6 +52,9 @@ class ParetoOracle(EvolutionOracle):
         **engine,
     ):
         budget, objectives = budget or Budget(), tuple(objectives)
+        known = (FITNESS, *NUMBERS)  # Of others no trial tells anything.
+        told = all(name in known for name in objectives)
+        check(told, "objectives", f"some of {known}", objectives)
         archive = Archive(objectives, {**budget.limits, **(reference or {})})
         evolution = Evolution(
             space,

@@ -496,6 +496,12 @@ def test_several_objectives_keep_a_front(tmp_path):
     assert volumes[-1] > volumes[5]
 
 
+@pytest.mark.parametrize("name", ["memory", "latency", "top1"])
+def test_an_objective_that_no_trial_tells_is_refused(name):
+    with pytest.raises(ValueError, match=f"`objectives` must be some of .*{name}"):
+        ParetoOracle(SPACE, 5, objectives=("fitness", name), reference={name: 1.0})
+
+
 def population(oracle):
     return oracle.dispatcher.ledger.population
 
