@@ -125,7 +125,9 @@ class TinyVideoSpace:
         Raises:
             ValueError: The parent is no row of blocks, or no part of it can change.
         """
-        row = len(parent.streams) == 1 and not any(b.inputs for b in parent.blocks)
+        known = isinstance(parent, TinyVideoGenotype)
+        row = known and len(parent.streams) == 1
+        row = row and not any(block.inputs for block in parent.blocks)
         check(row, "parent", "one stream and a row of blocks", parent)
         parent = self._settled(parent)
         parts = (self._redraw_stream, self._redraw_count, self._redraw_block)

@@ -208,6 +208,11 @@ def test_one_frame_has_one_rate():
     assert {space.sample(rng).streams[0].rate for _ in range(20)} == {5.0}
 
 
+def test_a_parent_of_another_family_is_refused():
+    with pytest.raises(ValueError, match="`parent` must be one stream"):
+        SMALL.mutate(FOUND["i3d"], random.Random(0))
+
+
 def test_a_parent_of_several_streams_is_refused():
     blocks = (TinyVideoBlock(8, 1, inputs=("stream0", "stream1")),)
     parent = TinyVideoGenotype((Stream(2, 4.0, 16), Stream(4, 8.0, 16)), blocks)
