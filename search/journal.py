@@ -12,7 +12,8 @@ its "time" in Unix seconds:
 - `issue`: trial, attempt, tuner
 - `rung`: trial, rung, score, stop
 - `lost`: trial, attempt, reason, and the error of one that is tried again
-- `end`: trial, attempt, status, fitness, details
+- `end`: trial, attempt, status, fitness, details, and the ordinary hyperparameters
+  where they are not as proposed
 - `stop`: reason
 """
 
