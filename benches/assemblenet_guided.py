@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from search_results import compared, draw, provenance, run_all, shown, table
+from search_results import compared, draw, run_all, shown, table, write_page
 from search_simulated import simulate
 from search_training import ACTIONS, clips
 
@@ -221,9 +221,8 @@ def _compare(
     tasks = [(name, method, seed, *sizes) for seed in seeds for method in methods]
     found = run_all(run, tasks, arguments, renewed=2)
     curves = {m: np.array(found[i :: len(methods)]) for i, m in enumerate(methods)}
-    folder = Path(arguments.output)
-    folder.mkdir(parents=True, exist_ok=True)
-    draw(curves, folder / f"{name}.png", dashed="random")
+    path = Path(arguments.output, f"{name}.md")
+    draw(curves, path.with_suffix(".png"), dashed="random")
     rows = [
         [
             method,
@@ -237,8 +236,4 @@ def _compare(
         *(f"after {mark}" for mark in marks),
         f"at the end, less {GUIDED}",
     ]
-    lines = table(head, rows)
-    picture = f"![Mean of the three best]({name}.png)"
-    page = [title, "", *provenance(), text + TAIL, *lines, "", picture, ""]
-    (folder / f"{name}.md").write_text("\n".join(page), encoding="utf-8")
-    print("\n".join(lines))
+    write_page(path, title, text + TAIL, table(head, rows), "Mean of the three best")

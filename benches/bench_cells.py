@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from search_results import provenance, run_all, shown, table
+from search_results import run_all, shown, table, write_page
 
 from search.spaces.pseudo3d import Pseudo3DSpace
 from search.spaces.pvnas import PVNASSpace
@@ -151,10 +151,7 @@ def report(arguments, found, tasks: list[tuple], scores: list[dict]) -> None:
         last=count - 1,
     )
     title = f"# The found cells of {found.family} against random ones"
-    page = [title, "", *provenance(), text, *lines, ""]
-    path = Path(arguments.output) / f"cells_{found.family}.md"
-    path.write_text("\n".join(page), encoding="utf-8")
-    print("\n".join(lines))
+    write_page(Path(arguments.output, f"cells_{found.family}.md"), title, text, lines)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,13 @@ import platform
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
+from racing import raced
 
 from search import gradients
 from search.alternation import ALGORITHMS, Alternation, supernet_slope
@@ -62,19 +62,6 @@ def make_step(space, algorithm: str) -> Callable[[], float]:
         return float(ops.convert_to_numpy(state[0].sums[0]))
 
     return step
-
-
-def raced(steps: dict[str, Callable], rounds: int) -> dict[str, np.ndarray]:
-    """Of each step the seconds and the seconds of CPU, round by round."""
-    times = {name: [] for name in steps}
-    for index in range(rounds + 2):
-        # None is always the first.
-        for name in sorted(steps, reverse=bool(index % 2)):
-            start = np.array([time.perf_counter(), time.process_time()])
-            steps[name]()
-            end = np.array([time.perf_counter(), time.process_time()])
-            times[name].append(end - start)
-    return {name: np.array(rows[2:]) for name, rows in times.items()}
 
 
 def compare_algorithms(name: str, rounds: int) -> bool:

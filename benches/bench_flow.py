@@ -1,7 +1,8 @@
 """Error and time of our TV-L1 flow, beside OpenCV contrib's on the same frames.
 
-    pip install opencv-contrib-python-headless
     python benches/bench_flow.py [--video=clip.mp4] [--rounds=3]
+
+Needs the extra `bench` of the package, which `make bench` installs.
 
 The second frame is the first, moved: of blurred noise, as exactly as can be computed,
 and of a video's first frame, moved within a wider one. OpenCV reads grey frames of 256

@@ -12,12 +12,12 @@ others disturb less. On TensorFlow, or with KERAS_BACKEND=jax.
 
 import argparse
 import platform
-import time
 from collections.abc import Callable
 
 import keras
 import numpy as np
 from keras import layers, ops
+from racing import raced
 
 import zoo
 from zoo import inference
@@ -85,23 +85,15 @@ def compare(title: str, ours, theirs, batch: int, rounds: int, watch: bool = Fal
         (inference.compiled(fuse(ours)), inference.compiled(theirs)),
         (training_step(ours, watch), training_step(theirs, watch)),
     ]:
-        result = raced(*pair, clip, rounds)
+        result = ratios(*pair, clip, rounds)
         cells.append("{:.1f} / {:.1f} = **{:.2f}** ({:.2f})".format(*result))
     print(f"| {title} | {' | '.join(cells)} |", flush=True)
 
 
-def raced(ours: Callable, theirs: Callable, clip, rounds: int) -> tuple[float, ...]:
+def ratios(ours: Callable, theirs: Callable, clip, rounds: int) -> tuple[float, ...]:
     """Median ms of both, and the median ratios of time and of time on the CPU."""
-    calls = {"ours": ours, "theirs": theirs}
-    times = {name: [] for name in calls}
-    for index in range(rounds + 2):
-        # Neither is always the first.
-        for name in sorted(calls, reverse=bool(index % 2)):
-            start = np.array([time.perf_counter(), time.process_time()])
-            calls[name](clip)
-            end = np.array([time.perf_counter(), time.process_time()])
-            times[name].append(1000 * (end - start))
-    mine, other = (np.array(times[name][2:]) for name in calls)
+    calls = {"ours": lambda: ours(clip), "theirs": lambda: theirs(clip)}
+    mine, other = (1000 * seconds for seconds in raced(calls, rounds).values())
     medians = np.median(mine, axis=0), np.median(other, axis=0)
     return medians[0][0], medians[1][0], *np.median(mine / other, axis=0)
 

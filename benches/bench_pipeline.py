@@ -1,6 +1,6 @@
 """Clips a second of the input pipeline: by format, and beside decord, OpenCV and PyAV.
 
-    pip install decord opencv-python-headless
+    pip install decord
     python benches/bench_pipeline.py [--rounds=5] [--seconds=20] [--clip=8x0.8x224 ...]
     python benches/bench_pipeline.py --memory [--format=files] [--clips=20000]
 
@@ -11,8 +11,9 @@ other formats of the same videos.
 
 The others read frames at the same places in as many threads, each with a decoder thread
 of its own (decord: with its default), and give uint8 clips of the same size; they are
-told which frames to read. OpenCV is there twice: it seeks each frame, or decodes all up
-to the last one. "PyAV" decodes in order, too. A peer that is not installed is left out.
+told which frames to read. OpenCV, of the extra `bench`, is there twice: it seeks each
+frame, or decodes all up to the last one. "PyAV" decodes in order, too. A peer that is
+not installed is left out.
 
 Rounds are interleaved, for other work on the machine changes the rates: ratios within a
 round count, and their median is shown. Beside much other work they say little, too: who
@@ -101,7 +102,7 @@ def make_jobs(source: VideoFolder, spec: ClipSpec, seed: int) -> list[tuple]:
 
 
 def measure_source(source, spec: ClipSpec, seconds: float, seed: int) -> tuple:
-    """The same of a clip source."""
+    """Clips a second of a clip source, and milliseconds of CPU for each."""
     batches = iter(source.batches(spec, "train", BATCH, seed))
     next(batches)  # To build the pipeline is no part of its rate.
     began, cpu, count, passed = time.perf_counter(), time.process_time(), 0, 0.0

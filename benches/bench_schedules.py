@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from search_results import provenance, table
+from search_results import table, write_page
 
 from zoo.monitor import read_table
 
@@ -69,12 +69,10 @@ def write(folder: Path, found: dict[str, list[dict[str, float]]]) -> None:
     heads = ["cell", *(f"{s}: {c}" for s in found for c in ("free", "entropy"))]
     title = "# Operations without weights under two schedules"
     lines = table(head, rows)
-    last = ["", "By kind of cell, after the last epoch:", "", *table(heads, by_kind)]
-    picture = ["", "![Shares by epoch](pvnas_schedules.png)", ""]
-    page = [title, "", *provenance(), ABOUT, *lines, *last, *picture]
-    (folder / "pvnas_schedules.md").write_text("\n".join(page), encoding="utf-8")
-    draw(found, folder / "pvnas_schedules.png")
-    print("\n".join(lines))
+    lines += ["", "By kind of cell, after the last epoch:", "", *table(heads, by_kind)]
+    path = folder / "pvnas_schedules.md"
+    write_page(path, title, ABOUT, lines, "Shares by epoch")
+    draw(found, path.with_suffix(".png"))
 
 
 def draw(found: dict[str, list[dict[str, float]]], path: Path) -> None:

@@ -11,7 +11,7 @@
 Part a, a planted optimum: a network is drawn from the whole space, and the fitness of
 any other is how far their genes agree, so that an evaluation costs no training and the
 best is known. Part b trains, on moving shapes (search_training.py). Each writes a table
-and a picture to docs/results. Needs `pip install pyglove==0.4.5 matplotlib scipy`.
+and a picture to docs/results. Needs the extra `bench` of the package.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import assemblenet_guided
 import evanet_training
 import numpy as np
 import pyglove as pg
-from search_results import compared, draw, provenance, run_all, shown, table
+from search_results import compared, draw, run_all, shown, table, write_page
 from search_simulated import simulate
 from search_training import compare_training
 
@@ -209,11 +209,10 @@ def rows(
 
 
 def report(arguments, curves: dict[str, np.ndarray]) -> None:
-    folder, space = Path(arguments.output), arguments.space
+    space, rival = arguments.space, RIVALS[arguments.space]
     name = "search_analytic" if space == "tiny_video" else f"{space}_analytic"
-    rival = RIVALS[space]
-    folder.mkdir(parents=True, exist_ok=True)
-    draw(curves, folder / f"{name}.png", dashed=rival)
+    path = Path(arguments.output, f"{name}.md")
+    draw(curves, path.with_suffix(".png"), dashed=rival)
     marks = [mark for mark in MARKS if mark < arguments.evaluations]
     marks.append(arguments.evaluations)
     head = ["method", *(f"after {m}" for m in marks), f"at the end, less {rival}"]
@@ -226,10 +225,7 @@ def report(arguments, curves: dict[str, np.ndarray]) -> None:
         sample=SAMPLE,
         peer=ABOUT_PEER if PEER in curves else "",
     )
-    picture = f"![Best fitness so far]({name}.png)"
-    page = [TITLES[space], "", *provenance(), text, *lines, "", picture, ""]
-    (folder / f"{name}.md").write_text("\n".join(page), encoding="utf-8")
-    print("\n".join(lines))
+    write_page(path, TITLES[space], text, lines, "Best fitness so far")
 
 
 def compare_analytic(arguments) -> None:

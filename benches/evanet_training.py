@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from search_results import compared, draw, provenance, run_all, shown, table
+from search_results import compared, draw, run_all, shown, table, write_page
 from search_training import ACTIONS, clips
 
 from search.selection import Annealed, Constant
@@ -133,10 +133,9 @@ def compare(arguments) -> None:
 
 
 def report(arguments, results: dict[str, list[dict]]) -> None:
-    folder, name = Path(arguments.output), "evanet_training"
-    folder.mkdir(parents=True, exist_ok=True)
+    path = Path(arguments.output, "evanet_training.md")
     curves = {m: np.array([r["curve"] for r in rs]) for m, rs in results.items()}
-    draw(curves, folder / f"{name}.png", dashed="random")
+    draw(curves, path.with_suffix(".png"), dashed="random")
     reached = {method: values[:, -1] for method, values in curves.items()}
     rows = [
         [m, shown(v), "" if m == "random" else compared(v, reached["random"])]
@@ -153,10 +152,7 @@ def report(arguments, results: dict[str, list[dict]]) -> None:
         validation=clips().size("validation"),
     )
     parts = [*lines, "", *ensembles(results["annealed"])]
-    picture = f"![Best fitness so far]({name}.png)"
-    page = [TITLE, "", *provenance(), text, *parts, "", picture, ""]
-    (folder / f"{name}.md").write_text("\n".join(page), encoding="utf-8")
-    print("\n".join(parts))
+    write_page(path, TITLE, text, parts, "Best fitness so far")
 
 
 def ensembles(results: list[dict]) -> list[str]:

@@ -115,8 +115,29 @@ def draw(curves: dict[str, np.ndarray], path: Path, dashed: str = "") -> None:
     axes.set(xlabel="evaluations", ylabel="best fitness so far (mean, 95 % interval)")
     axes.grid(alpha=0.3)
     axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def write_page(
+    path: Path, title: str, about: str, lines: Sequence[str], picture: str = ""
+) -> None:
+    """Writes a page of Markdown, and prints its lines.
+
+    Args:
+        path: Of the page; its folder is made.
+        title: Its first line.
+        about: What was done.
+        lines: Tables.
+        picture: What is on the picture of the same name beside it; "" is none.
+    """
+    page = [title, "", *provenance(), about, *lines, ""]
+    if picture:
+        page += [f"![{picture}]({path.stem}.png)", ""]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(page), encoding="utf-8")
+    print("\n".join(lines))
 
 
 def provenance() -> list[str]:

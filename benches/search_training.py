@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from search_results import compared, draw, provenance, run_all, shown, table
+from search_results import compared, draw, run_all, shown, table, write_page
 
 from search.selection import Annealed
 from search.spaces.tiny_video import TinyVideoSpace
@@ -186,10 +186,9 @@ def compare_training(arguments) -> None:
 
 
 def report(arguments, results: dict[str, list[dict]]) -> None:
-    folder, name = Path(arguments.output), "search_training"
-    folder.mkdir(parents=True, exist_ok=True)
+    path = Path(arguments.output, "search_training.md")
     curves = {m: np.array([r["curve"] for r in rs]) for m, rs in results.items()}
-    draw(curves, folder / f"{name}.png", dashed="random")
+    draw(curves, path.with_suffix(".png"), dashed="random")
     head = [
         "method",
         "best fitness",
@@ -208,7 +207,4 @@ def report(arguments, results: dict[str, list[dict]]) -> None:
         longer=LONGER,
         validation=clips().size("validation"),
     )
-    picture = f"![Best fitness so far]({name}.png)"
-    page = [TITLE, "", *provenance(), text, *lines, "", picture, ""]
-    (folder / f"{name}.md").write_text("\n".join(page), encoding="utf-8")
-    print("\n".join(lines))
+    write_page(path, TITLE, text, lines, "Best fitness so far")
