@@ -14,7 +14,6 @@ from search.epochs import Epochs
 from search.memory import Memory
 from zoo import checkpoints, monitor
 from zoo.genotypes import ClipSpec
-from zoo.genotypes.base import check
 from zoo.record import CHECKPOINT
 from zoo.training import TrainingDiverged
 
@@ -179,7 +178,6 @@ def together(clips, clip_spec: ClipSpec, batch_size: int, seed: int, start: int)
 
 def apart(clips, clip_spec: ClipSpec, batch_size: int, seed: int, start: int):
     """For each step a batch of either half of the training clips."""
-    check(hasattr(clips, "halves"), "clips", "a source with `halves`", clips)
     halves = [
         half.batches(clip_spec, "train", batch_size, seed=seed, start=start)
         for half in clips.halves(seed)

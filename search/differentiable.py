@@ -120,6 +120,8 @@ class DifferentiableSearch:
             default, given = getattr(Recipe, name), getattr(proxy.recipe, name)
             check(given == default, name, f"{default!r} in this search", given)
         proxy.score_names(clips.task)
+        halved = hasattr(clips, "halves") or not self.bilevel
+        check(halved, "clips", "a source with `halves`", clips)
         spec = self.clip_spec or layout.clip_spec
         pace = self._pace(clips, proxy)
         claim.claim_alone(folder, self._identity(spec, clips, proxy))

@@ -329,6 +329,7 @@ def test_clips_that_can_not_be_halved_are_refused(tmp_path, instant):
 
     with pytest.raises(ValueError, match="`clips` must be a source with `halves`"):
         search(tmp_path, Whole())
+    assert not (tmp_path / "search.json").exists()
 
 
 @pytest.fixture
