@@ -100,7 +100,7 @@ class Story:
     @property
     def clip_spec(self) -> ClipSpec | None:
         """The clips that networks were trained on; None is what each genotype says."""
-        return lookup.clip_of(self.identity)
+        return lookup.clip_spec_of(self.identity)
 
     @property
     def window(self) -> int:

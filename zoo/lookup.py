@@ -49,7 +49,7 @@ def read(text: str, place: str | os.PathLike) -> Genotype:
         raise ValueError(f"{place}: {error}") from None
 
 
-def clip_of(identity: dict[str, object]) -> ClipSpec | None:
+def clip_spec_of(identity: dict[str, object]) -> ClipSpec | None:
     """The clips of a search; None where they are what each genotype says.
 
     Args:
@@ -72,7 +72,7 @@ def searched(folder: str | os.PathLike) -> ClipSpec | None:
     if not path.is_file():
         return None
     try:
-        return clip_of(json.loads(path.read_text("utf-8"))["search"])
+        return clip_spec_of(json.loads(path.read_text("utf-8"))["search"])
     # What another text can be, and what Python says where it is no ClipSpec.
     except (
         *(AttributeError, KeyError, TypeError, ValueError),
