@@ -214,11 +214,13 @@ class _Search:
         check_whole(limit, "trials_per_process")
         # Every trial leaves some megabytes behind in its process, which begins anew.
         limit = limit if _is_command() else None
+        # keras-tuner calls what has no name, as "." has none, by one of its own.
+        folder = self.folder if self.folder.name else self.folder.absolute()
         return kind(
             self.oracle,
             self.training,
-            directory=str(self.folder.parent),
-            project_name=self.folder.name,
+            directory=str(folder.parent),
+            project_name=folder.name,
             **{**self.settings, "trials_per_process": limit},
         )
 

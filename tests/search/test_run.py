@@ -80,6 +80,14 @@ def test_a_folder_with_a_space_is_quoted_in_the_commands(tmp_path, capsys):
     assert commands == [[str(folder)], flags]
 
 
+def test_the_folder_may_be_this_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    winner = search(".")
+    assert (tmp_path / "best.json").read_text().strip() == winner.genotype
+    assert search(".") == winner
+    assert (tmp_path / "journal.jsonl").exists()
+
+
 def test_a_finished_search_says_so_and_runs_nothing(tmp_path, capsys, monkeypatch):
     winner = search(tmp_path)
     capsys.readouterr()
