@@ -30,7 +30,10 @@ class MeasurementError(Exception):
 
 
 def failure(error: Exception) -> dict[str, str]:
-    """The reason of a failure, and its text: a traceback where something crashed."""
+    """The reason of a failure, and its text: a traceback where something crashed.
+
+    The text can be written anywhere: of a file's name that is no UTF-8 it has escapes.
+    """
     short = {
         TrainingDiverged: "diverged",
         OverTime: "over time",
@@ -39,11 +42,12 @@ def failure(error: Exception) -> dict[str, str]:
     }
     for kind, reason in short.items():
         if isinstance(error, kind):
-            return {"reason": reason, "error": str(error)}
+            return {"reason": reason, "error": _writable(str(error))}
     exhausted = type(error).__name__ == "ResourceExhaustedError"
     exhausted = exhausted or EXHAUSTED in str(error) or isinstance(error, MemoryError)
     lines = "".join(traceback.format_exception(error))[-ERROR_LENGTH:]
-    return {"reason": "out of memory" if exhausted else "crashed", "error": lines}
+    reason = "out of memory" if exhausted else "crashed"
+    return {"reason": reason, "error": _writable(lines)}
 
 
 def bounded(details: dict) -> str:
@@ -54,3 +58,7 @@ def bounded(details: dict) -> str:
     rule = f"`feedback` must be at most {MOST_DETAILS:,} characters of JSON"
     error = f"{rule}. Got: {len(text):,} characters"
     return json.dumps({"reason": "too much feedback", "error": error})
+
+
+def _writable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
