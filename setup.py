@@ -6,7 +6,8 @@ import re
 from setuptools import find_packages, setup
 
 # Said in one place, and read without importing Keras.
-TEXT = pathlib.Path(__file__).with_name("zoo").joinpath("__init__.py").read_text()
+FACE = pathlib.Path(__file__).with_name("zoo") / "__init__.py"
+TEXT = FACE.read_text(encoding="utf-8")
 VERSION = re.search(r'^__version__ = "(.*)"$', TEXT, re.MULTILINE)[1]
 JAX = ["jax>=0.10", "jaxlib>=0.10"]
 REPORT = ["plotly>=7"]

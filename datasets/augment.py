@@ -114,6 +114,9 @@ class Augmentation:
             rng: Draws how.
             clips: uint8 (batch, frames, height, width, channels).
             labels: float32 (batch, classes).
+
+        Returns:
+            Clips and labels as they came, but mixed.
         """
         first, y, x = rng.uniform(size=3)
         if self.mixup and (not self.cutmix or first < 0.5):
@@ -146,7 +149,13 @@ class Augmentation:
 def mixup(
     clips: np.ndarray, labels: np.ndarray, weight: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The weighted mean of each clip and the one before it, and of their labels."""
+    """The weighted mean of each clip and the one before it, and of their labels.
+
+    Args:
+        clips: uint8 (batch, frames, height, width, channels).
+        labels: float32 (batch, classes).
+        weight: Of a clip itself, from 0 to 1.
+    """
     own, other = np.float32(weight), np.float32(1 - weight)
     result = np.empty_like(clips)
     for i, clip in enumerate(clips):  # One at a time, as floats are large.

@@ -85,7 +85,15 @@ def data_set_class(name: str) -> type:
 
 
 def list_files(name: str, data_dir: str) -> tuple[list[str], list[str]]:
-    """Paths of an official data set's videos: those that are there, and the missing."""
+    """Paths of an official data set's videos: those that are there, and the missing.
+
+    Args:
+        name: One of `OFFICIAL`.
+        data_dir: The data set's folder, which the paths are in.
+
+    Raises:
+        ValueError: There is no such data set, or it is not whole in its folder.
+    """
     official = _official(name)
     there, missing = {}, {}
     for layout in official.layouts:
@@ -99,6 +107,10 @@ def list_unlabelled(name: str, data_dir: str) -> list[str]:
     """Paths of an official data set's test videos whose labels are not published.
 
     They are no split, for nothing can be scored on them: `zoo.predict` takes them.
+
+    Args:
+        name: One of `OFFICIAL`.
+        data_dir: The data set's folder, with which the paths begin.
 
     Raises:
         ValueError: The data set has none, or none is there.

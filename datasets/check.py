@@ -106,6 +106,9 @@ def check(data: str, workers: int | None = None) -> dict[str, Report]:
 
     Returns:
         The report of each video by its path in the folder or the table.
+
+    Raises:
+        ValueError: There is no such folder or table, or no video in it.
     """
     names, root = list_names(data)
     if not names:

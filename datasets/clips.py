@@ -43,7 +43,7 @@ class View:
     operations: tuple[Operation, ...] = ()
 
     def fit(self, shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-        """The shape to scale a picture to, of which `size` is cropped."""
+        """The height and width to scale a picture to, of which `size` is cropped."""
         for area, aspect in self.parts or ((None, 1.0),):
             if area is None:
                 return cover((shape[0], shape[1] * aspect), size, self.scale)
@@ -277,7 +277,7 @@ def crop(channels: Sequence[np.ndarray], view: View, out: np.ndarray) -> np.ndar
 def cover(
     shape: tuple[int, int], size: tuple[int, int], scale: float = 1.0
 ) -> tuple[int, int]:
-    """The shape to scale a picture to, so that it covers `size` `scale` times."""
+    """The height and width to scale a picture to: it covers `size` `scale` times."""
     factor = scale * max(size[0] / shape[0], size[1] / shape[1])
     return tuple(max(size[i], round(shape[i] * factor)) for i in range(2))
 

@@ -278,7 +278,7 @@ class Video:
 
 
 def best_stream(path: str, container: av.container.InputContainer) -> av.VideoStream:
-    """Chooses the largest video stream, the default one among equals."""
+    """The largest video stream, the default one among equals; else `path` is broken."""
 
     def rank(stream):
         area = stream.codec_context.width * stream.codec_context.height

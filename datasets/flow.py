@@ -106,6 +106,12 @@ def flow_pngs(
 
     Its upper half are the levels of the movement to the right, the lower those down.
 
+    Args:
+        path: Of the video.
+        form: Says which frames, and their size.
+        start: Seconds after the video's first frame.
+        end: Seconds; None is the end of the video.
+
     Returns:
         Seconds of each frame from the video's first one, the files, and the height and
         width of the frames.

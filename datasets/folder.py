@@ -56,7 +56,7 @@ class VideoFolder(VideoSource):
 def index_folder(
     root: str, exclude: str | None = None, group: str | None = None
 ) -> Index:
-    """Lists a folder's videos by split and class."""
+    """Lists videos by split and class; arguments and errors as of `VideoFolder`."""
     root = Path(root)
     if not root.is_dir():
         raise ValueError(f"`root` must be a folder of videos. Got: {str(root)!r}")

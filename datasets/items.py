@@ -178,6 +178,14 @@ def complete(
     A class without a training video trains on its others, and an empty validation or
     test split is the training one: both are said aloud. Nothing is filled where the
     user has chosen the splits.
+
+    Args:
+        classes: Names of the classes.
+        splits: Items by split, of which some may lack.
+        hashed: Whether a hash has chosen the splits.
+
+    Raises:
+        ValueError: A class has no training video.
     """
     splits = {split: list(splits.get(split, [])) for split in SPLITS}
     if hashed:

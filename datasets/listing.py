@@ -93,7 +93,14 @@ class Listing:
         self.rows.append((part, path, labels, *seconds))
 
     def index(self, root: str, held_out: bool, exclude: str | None = None) -> Index:
-        """The index of a folder; without `held_out` validation is the test list."""
+        """The index of a folder.
+
+        Args:
+            root: The folder.
+            held_out: Whether validation is held out of the training list; else it is
+                the test list.
+            exclude: File with paths to leave out, one a line.
+        """
         excluded, start = read_exclude(exclude), str(Path(root, "x"))[:-1]
         splits, roles = {split: [] for split in SPLITS}, ROLES[held_out]
         for row in self.rows:
@@ -170,7 +177,7 @@ class Official:
             LOGGER.warning(text, listing.lost, total, self.name, command, "lists them.")
 
     def build(self, data_dir: str, **layout) -> tuple[Listing, Tree]:
-        """Reads the annotation files, and looks which videos are there."""
+        """Reads the annotation files, and looks which videos are there; as `index`."""
         tree = Tree(data_dir, self.origin)
         listing = self.read(tree, **layout)
         check_classes(listing.classes, str(data_dir))
@@ -181,7 +188,11 @@ class Official:
         return listing, tree
 
     def unlabelled(self, data_dir: str) -> list[str]:
-        """Whole paths of the videos of a test list whose labels are not published."""
+        """Whole paths of the videos of a test list whose labels are not published.
+
+        Raises:
+            ValueError: There is no such list, or none of its videos.
+        """
         valid = self.read_unlabelled is not None
         check(valid, "name", "of a data set with a test list without labels", self.name)
         found, missing = self.read_unlabelled(Tree(data_dir, self.origin))

@@ -92,7 +92,11 @@ def write(
 
 @contextlib.contextmanager
 def locked(out: Path) -> Iterator[None]:
-    """Keeps other processes from writing to a folder."""
+    """Keeps other processes from writing to a folder, which is made.
+
+    Raises:
+        ValueError: It can not be written, or another process writes to it.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         file = os.open(out / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
@@ -227,7 +231,7 @@ def _write_shard(path: Path, stored: Iterable[tuple]) -> None:
 
 @contextlib.contextmanager
 def room(out: Path) -> Iterator[None]:
-    """Says in a line where a disk is full."""
+    """Makes a ValueError of one line of a full disk."""
     try:
         yield
     except OSError as error:

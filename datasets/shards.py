@@ -104,6 +104,9 @@ def read_index(path: Path) -> tuple[dict, list]:
         the form of frames, those before its pictures) and their checksum, and the clips
         of it: each a split, its number in that, labels, and of a part its start and
         end.
+
+    Raises:
+        ValueError: It is not there, or not as it was written.
     """
     try:
         head, _, body = path.read_text(encoding="ascii").partition("\n")

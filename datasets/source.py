@@ -109,14 +109,11 @@ class VideoSource(Shared):
         for name, given in (("sampling", sampling), ("evaluation", evaluation)):
             check(given in SAMPLINGS, name, f"one of {', '.join(SAMPLINGS)}", given)
         check(short in SHORTS, "short", "loop or hold", short)
-        self.classes, self.root = index.classes, index.root
-        self.task = task
+        self.classes, self.root, self.task = index.classes, index.root, task
         partners = mirror.partners(index.classes)
         self.flip = None not in partners if flip is None else flip
-        self.partners = tuple(
-            label if partner is None else partner
-            for label, partner in enumerate(partners)
-        )
+        pairs = enumerate(partners)
+        self.partners = tuple(n if other is None else other for n, other in pairs)
         self.resize = tuple(resize)
         self.augmentation = augmentation or Augmentation()
         self.soft_labels = self.augmentation.mixes
@@ -205,11 +202,11 @@ class VideoSource(Shared):
     def training_clip(
         self, clip_spec: ClipSpec, seed: int, position: int
     ) -> tuple[np.ndarray, int, bool]:
-        """Reads the clip at a position of the training order.
+        """Reads the clip at a position of the training order, from 0 without end.
 
         Returns:
-            The clip as the only one of a batch, the index of its item, and whether it
-            is mirrored.
+            The clip, uint8 (1, frames, height, width, channels), the index of its item,
+            and whether it is mirrored.
         """
         items = self._splits["train"]
         place = self.global_number(position)
@@ -234,10 +231,19 @@ class VideoSource(Shared):
         views: tuple[int, int],
         position: int,
     ) -> tuple[np.ndarray | None, int, bool]:
-        """Reads all crops of one of the clips of a video, and the index of its item.
+        """Reads all crops of a clip.
 
-        That is `BROKEN`, and the clips None, if none of the video's clips can be read;
-        where only others can, the next of these serves twice.
+        Args:
+            clip_spec: Frames, rate, height, width and segments.
+            split: "validation" or "test".
+            seed: Of random places.
+            views: Clips of each video, and crops of each.
+            position: Of the clip among those of all videos, one after the other.
+
+        Returns:
+            The crops, uint8 (crops, frames, height, width, channels), the index of the
+            item, and False. If none of the video's clips can be read they are None and
+            `BROKEN`; where only others can, the next of these serves twice.
         """
         count, crops = views
         index, first = divmod(position, count)

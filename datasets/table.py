@@ -61,7 +61,7 @@ class VideoTable(VideoSource):
 def index_table(
     path: str, exclude: str | None = None, group: str | None = None
 ) -> Index:
-    """Reads the rows of a table by split."""
+    """Reads the rows of a table by split; arguments and errors as of `VideoTable`."""
     path, excluded, groups = Path(path), read_exclude(exclude), Groups(group)
     rows = [row for row in read_rows(path) if row["path"] not in excluded]
     names = [_labels(path, row) for row in rows]
@@ -85,7 +85,11 @@ def index_table(
 
 
 def read_rows(path: Path) -> list[dict]:
-    """Reads a table's rows: the text of each column, and the number of its `line`."""
+    """Reads a table's rows: the text of each column, and the number of its `line`.
+
+    Raises:
+        ValueError: The file can not be read, or lacks a column.
+    """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, skipinitialspace=True)

@@ -101,6 +101,12 @@ def jpegs(
 ) -> tuple[list[float], list[bytes], tuple[int, int]]:
     """The frames of a video between two times as JPEG files.
 
+    Args:
+        path: Of the video.
+        form: Says which frames, and their size.
+        start: Seconds after the video's first frame.
+        end: Seconds; None is the end of the video.
+
     Returns:
         Seconds of each frame from the video's first one, the files, and the height and
         width of the pictures.
