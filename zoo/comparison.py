@@ -15,7 +15,7 @@ from zoo import cost, files, inference, monitor, registry, runtimes, tables
 from zoo.fusing import fuse
 from zoo.genotypes.base import check
 from zoo.genotypes.found.reported import REPORTED
-from zoo.record import BENCHMARK, METRICS
+from zoo.record import BENCHMARK, EVALUATION, METRICS
 
 PATIENCE = 5.0  # Seconds before a progress is shown, and between two.
 JSON, CSV, PICTURE = BENCHMARK
@@ -137,7 +137,7 @@ def own_score(folder: str | os.PathLike) -> tuple[float | None, str]:
     validation was in training.
     """
     for split in ("test", "validation"):
-        path = pathlib.Path(folder, f"evaluation-{split}", "evaluation.json")
+        path = pathlib.Path(folder, f"evaluation-{split}", EVALUATION)
         if path.is_file():
             scores = json.loads(path.read_text("utf-8"))
             return 100 * scores[_main(scores)], f"own {split}"

@@ -39,6 +39,7 @@ from zoo.ensemble import Ensemble
 from zoo.genotypes import ClipSpec
 from zoo.genotypes.base import check
 from zoo.outputs import Saved, Views
+from zoo.record import EVALUATION
 
 
 def evaluate(
@@ -109,7 +110,7 @@ def evaluate(
     else:
         logits, others = logits[0], {}
     scores = {**_scores(run.task, labels, logits), "clips": len(labels)}
-    files.write_json(folder / "evaluation.json", {"split": split, **scores, **others})
+    files.write_json(folder / EVALUATION, {"split": split, **scores, **others})
     tables.write_classes(folder, run, labels, logits)
     tables.write_predictions(folder, run, keys, labels, logits)
     outputs.Saved(

@@ -9,9 +9,7 @@ import warnings
 from zoo import diversity, files, lookup, registry
 from zoo.genotypes import Genotype
 from zoo.genotypes.base import check, check_whole
-from zoo.record import MODEL
-
-MEMBERS = "members.json"
+from zoo.record import MEMBERS, MODEL
 
 
 def chosen(

@@ -14,7 +14,9 @@ MODEL = "model.json"  # What a training run's network is.
 BEST, SEARCH = "best.json", "search.json"  # Of a search: what it found, what it is.
 METRICS, SPEED = "metrics.csv", "speed.csv"
 CHECKPOINT, BEST_WEIGHTS = "checkpoint.npz", "best.weights.h5"
-PREDICTIONS = "predictions.npz"  # Of an evaluation.
+SUMMARY = "summary.md"
+MEMBERS = "members.json"  # Of an ensemble: which networks of a search it has.
+EVALUATION, PREDICTIONS = "evaluation.json", "predictions.npz"
 BENCHMARK = ("benchmark.json", "benchmark.csv", "accuracy-latency.svg")
 # In the environment of a process whose run another process has recorded.
 RECORDED = "ZOO_RUN_IS_RECORDED"

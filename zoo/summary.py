@@ -13,9 +13,8 @@ from zoo import inference, monitor, training
 from zoo.distribution import current
 from zoo.files import write_text
 from zoo.monitor import clock
-from zoo.record import CONFIG, METRICS, SPEED
+from zoo.record import CONFIG, METRICS, SPEED, SUMMARY
 
-FILE = "summary.md"
 ALWAYS = ("steps", "batch_size", "learning_rate")  # Settings that matter in any case.
 
 
@@ -55,8 +54,8 @@ def conclude(clips, result: dict[str, float]) -> None:
 def show_commands(folder: pathlib.Path) -> None:
     """Prints what to do with a run, and where its summary is."""
     lines = [f"{name + ':':<9} {line}" for name, line in commands(folder).items()]
-    if (folder / FILE).exists():
-        lines.append(f"summary:  {folder / FILE}")
+    if (folder / SUMMARY).exists():
+        lines.append(f"summary:  {folder / SUMMARY}")
     print("\n".join(lines), flush=True)
 
 
@@ -106,7 +105,7 @@ def write(
         place = shlex.quote(str(folder / CONFIG))
         more = f"--gin_file={place} --steps={2 * recipe.steps}"
         lines.append(f"    python -m zoo.train {more}  # Trains longer.")
-    write_text(folder / FILE, "\n".join(lines) + "\n")
+    write_text(folder / SUMMARY, "\n".join(lines) + "\n")
 
 
 def _network(about: inference.Description) -> dict[str, object]:
