@@ -13,7 +13,7 @@ from keras_tuner.errors import FailedTrialError
 from search import external
 from search.budget import Budget
 from search.failures import MeasurementError
-from search.history import is_number
+from search.history import is_number, last_line
 from zoo import conversion, cost, runtimes
 from zoo.fusing import fuse
 from zoo.genotypes.base import check, shortened
@@ -73,9 +73,9 @@ def _commanded(budget: Budget, path: Path) -> float:
     """What the command says of an exported network."""
     code, out, err = _run(budget, [*budget.command, str(path)])
     if code:
-        told = shortened(_last_line(err) or _last_line(out))
+        told = shortened(last_line(err, last_line(out, "")))
         _fail(budget, "that ends with 0", f"it ended with {code}, {told!r}")
-    line = _last_line(out)
+    line = last_line(out, "")
     found = _read(line)
     if found is None:
         example = 'such as {"latency_ms": 12.3}'
@@ -110,11 +110,6 @@ def _read(line: str) -> float | None:
         return None
     value = found.get("latency_ms") if isinstance(found, dict) else None
     return float(value) if is_number(value) and value > 0 else None
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else ""
 
 
 def _fail(budget: Budget, rule: str, got: str) -> NoReturn:

@@ -32,8 +32,9 @@ class Record:
         parent: The parent's trial, None for a network that was drawn or given.
         mutation: What differs from the parent.
         details: What the worker reported: parameters, macs, activation_bytes,
-            latency_ms, seconds, violations, error, feedback, inherited, and the
-            metrics of the evaluation.
+            latency_ms, seconds, violations, reason and error of a failure, feedback,
+            inherited, executions, worker, and the metrics of the evaluation; also
+            "replayed", the trial whose result this is, and the "hypervolume" after it.
         hyperparameters: Ordinary values that were tuned beside the genotype.
     """
 
@@ -95,10 +96,15 @@ def is_number(value: object) -> bool:
         return False
 
 
-def last_line(error: str) -> str:
-    """The last line of an error, which names its reason."""
-    lines = error.strip().splitlines()
-    return lines[-1] if lines else "no reason given"
+def last_line(text: str, otherwise: str = "no reason given") -> str:
+    """The last line of a text, which of an error names its reason.
+
+    Args:
+        text: What a program or an exception said.
+        otherwise: In place of a text that says nothing.
+    """
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else otherwise
 
 
 class HistoryFiles:
