@@ -67,8 +67,11 @@ class Slope(NamedTuple):
 class Alternation:
     """One step of a search: of the architecture first, then of the weights.
 
-    A batch is a pair (clips, labels). Moving statistics are those of the weights' own
-    passes alone.
+    A step goes from a `State`, the learning rate of the weights, a scalar, and two
+    batches, `training` and `held_out`, to the next `State`. A batch is a pair (clips,
+    labels), float32 (batch, time, height, width, channels) and (batch,), or (batch,
+    classes) where they are several; `held_out` may be () where no clips are held out.
+    Moving statistics are those of the weights' own passes alone.
 
     Args:
         slope: From a state and a batch to a `Slope`.

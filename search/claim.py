@@ -82,6 +82,12 @@ def recall(
 ) -> None:
     """Gives an oracle the budget of a folder's search, and neither measures nor writes.
 
+    Args:
+        folder: Of the search.
+        oracle: Its budget becomes the search's.
+        about: What makes two searches the same, beside what the oracle tells.
+        recipe: Of the proxy training.
+
     Raises:
         ValueError: The folder is another search's.
     """
@@ -90,7 +96,13 @@ def recall(
 
 
 def adopt(oracle: EvolutionOracle, recipe: Recipe, workers: int = 1) -> None:
-    """A worker judges by its own machine, and leaves the folder to the chief."""
+    """A worker judges by its own machine, and leaves the folder to the chief.
+
+    Args:
+        oracle: Its budget becomes that of the machine.
+        recipe: Of the proxy training.
+        workers: Processes that share the memory of this machine.
+    """
     facts = {"memory": machine_memory() // workers}
     oracle.evolution.budget = _on_machine(oracle, recipe, facts)
 

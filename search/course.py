@@ -171,13 +171,29 @@ class Course:
 
 
 def together(clips, clip_spec: ClipSpec, batch_size: int, seed: int, start: int):
-    """For each step one batch of all training clips, and nothing held out."""
+    """For each step one batch of all training clips, and nothing held out.
+
+    Args:
+        clips: A clip source.
+        clip_spec: Of the clips.
+        batch_size: Clips in a batch.
+        seed: Of their order.
+        start: Steps to leave out.
+    """
     for batch in clips.batches(clip_spec, "train", batch_size, seed=seed, start=start):
         yield batch, ()
 
 
 def apart(clips, clip_spec: ClipSpec, batch_size: int, seed: int, start: int):
-    """For each step a batch of either half of the training clips."""
+    """For each step a batch of either half of the training clips.
+
+    Args:
+        clips: A clip source with `halves`.
+        clip_spec: Of the clips.
+        batch_size: Clips in a batch.
+        seed: Of the halves and of their order.
+        start: Steps to leave out.
+    """
     halves = [
         half.batches(clip_spec, "train", batch_size, seed=seed, start=start)
         for half in clips.halves(seed)

@@ -19,7 +19,13 @@ class Schedule(Protocol):
     """The learning rate of the weights in the course of a search."""
 
     def rate(self, peak: float, epoch: float, epochs: int) -> float:
-        """The rate at an epoch, such as 1.5 in the midst of the second."""
+        """The rate at an epoch.
+
+        Args:
+            peak: The recipe's.
+            epoch: How far the search is, such as 1.5 in the midst of the second.
+            epochs: Of the whole search.
+        """
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,14 @@ class Momentum:
     def step(
         self, weights: list, velocities: list, slopes: list, rate
     ) -> tuple[list, list]:
-        """The weights and velocities after a step."""
+        """The weights and velocities after a step.
+
+        Args:
+            weights: Before.
+            velocities: Before.
+            slopes: Gradients of the weights.
+            rate: The learning rate.
+        """
         if self.clip_norm is not None:
             # The small number is PyTorch's, and keeps 0 / 0 away.
             share = ops.minimum(self.clip_norm / (norm(slopes) + 1e-6), 1.0)

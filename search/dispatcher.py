@@ -142,7 +142,13 @@ class Dispatcher:
         return self.leases.renew(trial, attempt) and not self.aborted
 
     def is_hopeless(self, trial: str, rung: int, score: float) -> bool:
-        """Whether a training is to end early, by its score on the way."""
+        """Whether a training is to end early, by its score on the way.
+
+        Args:
+            trial: One that a worker has.
+            rung: How often it was scored, this time included.
+            score: The higher the better.
+        """
         entry = self.ledger[trial]
         if self.stopping is None:
             return False

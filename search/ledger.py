@@ -65,6 +65,7 @@ class Ledger:
         scores: By rung, what trials had there.
         crashes: How many of the last trials crashed in a row.
         initial: Genotypes that are proposed first.
+        identity: What is searched, by name.
         space: Of the ordinary hyperparameters, as keras-tuner describes them.
         memory: The limit that the search began with; None is this machine's.
     """

@@ -149,7 +149,7 @@ def hypervolume(points: np.ndarray) -> float:
     do not dominate each other take some 4 milliseconds in three, and 25 in four.
 
     Args:
-        points: An array (points, dimensions), none below 0.
+        points: An array (points, dimensions) of at least one point, none below 0.
     """
     points = points[np.argsort(-points[:, -1], kind="stable")]
     bases, heights = points[:, :-1], points[:, -1]

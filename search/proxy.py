@@ -109,7 +109,14 @@ class ProxyTraining(keras_tuner.HyperModel):
         return self.clip_spec or genotypes.from_json(hp.values[GENOTYPE]).clip_spec
 
     def score_names(self, task: str) -> tuple[str, ...]:
-        """The scores whose sum is the fitness, where clips have this task."""
+        """The scores whose sum is the fitness, where clips have this task.
+
+        Args:
+            task: "single" or "multi" label.
+
+        Raises:
+            ValueError: One that was asked for is none of this task.
+        """
         names = self.scores or (training.score_name(task),)
         known = SCORES[task]
         rule = f"some of {list(known)} where the task is {task!r}"

@@ -30,6 +30,10 @@ def prune(
 
     Returns:
         The graph, its nodes in the order that they had.
+
+    Raises:
+        ValueError: A gate is of no edge, or not one of `threshold` and `keep` is given,
+            within its range.
     """
     check((threshold is None) != (keep is None), "keep", "given, or `threshold`", keep)
     edges = list(genotype.edges)

@@ -46,7 +46,13 @@ class Method(Protocol):
     """A search that is no evolution, such as `one_shot.OneShotConnections`."""
 
     def search(self, clips, workdir: Path, proxy: ProxyTraining) -> Record:
-        """Searches, or goes on, and writes `best.json`."""
+        """Searches, or goes on, and writes `best.json`.
+
+        Args:
+            clips: A clip source.
+            workdir: Folder of the search.
+            proxy: How to train, and the options of the networks.
+        """
 
 
 def search(

@@ -21,7 +21,11 @@ Schedule = Callable[[int, random.Random], int]
 
 @dataclass(frozen=True)
 class Tournament:
-    """The parent is the best of a random sample of the population."""
+    """The parent is the best of a random sample of the population.
+
+    Args:
+        sample_size: Networks in a tournament; of a smaller population all.
+    """
 
     sample_size: int = 50
 
@@ -65,7 +69,11 @@ class ParetoTournament:
 
 @dataclass(frozen=True)
 class Constant:
-    """Every child has the same number of mutations, as in Tiny Video Networks."""
+    """Every child has the same number of mutations, as in Tiny Video Networks.
+
+    Args:
+        count: That number.
+    """
 
     count: int = 1
 
@@ -106,6 +114,10 @@ class Uniform:
     """A random number of mutations, each as often: 0 to 4 as in AssembleNet.
 
     0 is for spaces whose children differ by connections, too.
+
+    Args:
+        least: The fewest.
+        most: The most.
     """
 
     least: int = 0
@@ -121,7 +133,11 @@ class Uniform:
 
 
 def as_schedule(mutations: int | Schedule) -> Schedule:
-    """The schedule of a number of mutations; another schedule is itself."""
+    """The schedule of a number of mutations; another schedule is itself.
+
+    Raises:
+        ValueError: It is neither.
+    """
     if callable(mutations):
         return mutations
     whole = isinstance(mutations, int) and not isinstance(mutations, bool)
@@ -145,7 +161,11 @@ SURVIVORS: dict[str, Survivor] = {"worst": drop_worst, "oldest": drop_oldest}
 
 
 def as_survivor(survivor: str | Survivor) -> Survivor:
-    """The rule that a word names; another rule is itself."""
+    """The rule that a word names, one of `SURVIVORS`; another rule is itself.
+
+    Raises:
+        ValueError: It is neither.
+    """
     if callable(survivor):
         return survivor
     rule = f"one of {[*SURVIVORS]}, or callable"

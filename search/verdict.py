@@ -92,7 +92,14 @@ def as_objective(objective: str | keras_tuner.Objective) -> keras_tuner.Objectiv
 def learn(
     trial: Trial, metrics: dict, objective: keras_tuner.Objective, step: int
 ) -> None:
-    """Adds metrics to those that keras-tuner shows of a trial."""
+    """Adds metrics to those that keras-tuner shows of a trial.
+
+    Args:
+        trial: That gets them.
+        metrics: By name.
+        objective: Whose direction is known; of all others greater is taken as better.
+        step: Of the training.
+    """
     for name, value in metrics.items():
         if not trial.metrics.exists(name):
             direction = objective.direction if name == objective.name else "max"

@@ -91,7 +91,11 @@ class AssembleNetSpace:
             check(short, "dilations", rule, self.dilations)
 
     def sample(self, rng: random.Random) -> AssembleNetGenotype:
-        """Draws a network."""
+        """Draws a network.
+
+        Raises:
+            ValueError: No graph that was drawn has a path through all levels.
+        """
         inner = tuple(self._scaled(channels) for channels in INNER)
         for _ in range(REDRAWS):
             graph = self._drawn(rng)

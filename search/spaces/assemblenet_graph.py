@@ -11,7 +11,7 @@ KINDS = (*SOURCES, "block")
 
 
 class Traits(NamedTuple):
-    """What a node is, but for its edges."""
+    """What a node is, but for its edges: fields of a genotype's `Node`."""
 
     level: int
     kind: str
