@@ -26,7 +26,7 @@ test: check ## check, every named model, small runs end to end: under 15 minutes
 	$(PYTEST) -m "model and not jax and not slow and not gpu"
 	KERAS_BACKEND=jax $(PYTEST) -m "not model and not tensorflow and not slow and not gpu" \
 	    tests/zoo/layers tests/zoo/test_cost.py
-	KERAS_BACKEND=jax $(PYTEST) -m "model and not tensorflow" \
+	KERAS_BACKEND=jax $(PYTEST) -m "model and not tensorflow and not slow and not gpu" \
 	    tests/zoo/models tests/zoo/test_distribution.py \
 	    -k "forward_pass or as_one_does or two_devices"
 
