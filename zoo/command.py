@@ -19,6 +19,8 @@ def command(body: Callable[[list[str]], object]) -> None:
         body: Gets the arguments; what it returns, if a number, is the exit code.
     """
     quiet()
+    # Names of files need not be text: they are shown as they are.
+    sys.stdout.reconfigure(errors="surrogateescape")
     # JAX's newer random numbers compile for seconds for each shape of weights.
     os.environ.setdefault("JAX_THREEFRY_PARTITIONABLE", "0")
     debug = any(re.fullmatch(DEBUG, word, re.IGNORECASE) for word in sys.argv[1:])

@@ -130,7 +130,7 @@ def clip_source(data: str) -> tuple[str, str | None, str]:
     name, _, folder = data.partition(":")
     if name in NAMED and folder and not pathlib.Path(data).exists():
         return NAMED[name], "data_dir", folder
-    if data.endswith(".csv"):
+    if data.lower().endswith(".csv"):
         return "table.VideoTable", "path", data
     return "folder.VideoFolder", "root", data
 

@@ -145,6 +145,7 @@ def main(argv: list[str]) -> int:
     if top is None:
         top = 5 if values.stream is None else 1
     check_whole(top, "top")
+    _check_of_use(values)
     if values.stream is not None:
         check(not paths, "path", "left out where there is a stream", paths)
         pace = values.stride, values.speed
@@ -156,6 +157,16 @@ def main(argv: list[str]) -> int:
     _check_reads_clips(run)
     results = predict(run, paths, *views)
     return _show(run, results, top, values.json)
+
+
+def _check_of_use(values: flags.FlagValues) -> None:
+    """Raises ValueError of a flag that is for files alone, or for a stream alone."""
+    idle, rule = ("stride", "speed"), "left out where there is no stream"
+    if values.stream is not None:
+        idle, rule = ("views", "crops", "join"), "left out where there is a stream"
+    for name in idle:
+        flag = values[name]
+        check(flag.value == flag.default, name, rule, flag.value)
 
 
 def watch(

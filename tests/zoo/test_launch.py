@@ -1,5 +1,6 @@
 import errno
 import inspect
+import io
 import os
 import shlex
 import sys
@@ -167,6 +168,7 @@ def test_run_without_clips_lends_none(tmp_path):
     [
         ("moving_shapes", ["clips = @moving_shapes.MovingShapes()"]),
         ("a.csv", ["clips = @table.VideoTable()", "VideoTable.path = 'a.csv'"]),
+        ("A.CSV", ["VideoTable.path = 'A.CSV'"]),
         ("videos", ["clips = @folder.VideoFolder()", "VideoFolder.root = 'videos'"]),
         (
             "kinetics400:/k 400:b",
@@ -426,6 +428,16 @@ def test_command_ends_with_a_code(body, code, said, capsys, monkeypatch):
         command.command(body)
     assert ended.value.code == code
     assert capsys.readouterr().err.endswith(said)
+
+
+def test_names_that_are_no_text_are_shown_as_they_are(monkeypatch):
+    screen = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(screen, "utf-8"))
+    monkeypatch.setattr(sys, "argv", ["command"])
+    monkeypatch.setattr(command, "quiet", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        command.command(lambda _: print(os.fsdecode(b"a/\xe9.mp4"), flush=True))
+    assert (ended.value.code, screen.getvalue()) == (0, b"a/\xe9.mp4\n")
 
 
 def test_interrupt_is_no_error(capsys, monkeypatch):

@@ -150,6 +150,8 @@ def test_broken_file_gets_one_line_and_others_go_on(trained, videos, capsys):
         (["--model=x", "--stream=a.mp4", "b.mp4"], "`path` must be left out"),
         (["--model=x", "--stream=a.mp4", "--stride=0"], "`stride` must be above 0"),
         (["--model=x", "--stream=a.mp4", "--speed=0"], "`speed` must be above 0"),
+        (["--model=x", "--stream=a.mp4", "--crops=3"], "`crops` must be left out wh"),
+        (["--model=x", "--stride=2", "a.mp4"], "`stride` must be left out where the"),
         (["--model=x", "--stream=gone.mp4"], "gone.mp4: No such file"),
         (["--modle=x"], "Unknown command line flag 'modle'"),
     ],
