@@ -76,7 +76,8 @@ def evaluate(
             the ensemble's own, or equal ones.
         average: Of "probabilities" or "logits", as `zoo.fuse` has it; None is the
             ensemble's own, or probabilities.
-        views: Clips of each video, evenly over its time.
+        views: Clips of each video, evenly over its time; of evaluations those that were
+            seen count, and this is left out.
         crops: Of each of these; see `outputs.Views`.
         join: "mean" or "max" of the views' probabilities.
 
@@ -97,6 +98,7 @@ def evaluate(
     members = run.members if isinstance(run, Ensemble) else {names[0]: run}
     runs = list(members.values())
     if isinstance(runs[0], outputs.Saved):
+        check(seen == Views(), "views", "left out for folders of evaluations", seen)
         split, parts = _saved(runs, names, clips, split)
     else:
         split, parts = _seen(runs, run, clips, split, batch_size, limit, seen)

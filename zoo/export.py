@@ -124,6 +124,10 @@ def _check(path: pathlib.Path, form: str, quantize: str, clips, overwrite) -> No
     own = not path.is_dir() or (path / "saved_model.pb").is_file()
     rule = "a folder that zoo.export wrote, or an empty one, where it is replaced"
     check(own or not any(path.iterdir()), "out", rule, str(path))
+    beside = exporting.beside(path)
+    rule = f"a name whose {beside.name} is no other file, such as a run's own"
+    own = not beside.exists() or exporting.is_description(beside)
+    check(own, "out", rule, str(path))
     conversion.check_backend()
     for module in runtimes.MODULES[form]:
         runtimes.need(module)

@@ -94,6 +94,14 @@ def beside(path: str | os.PathLike) -> pathlib.Path:
     return pathlib.Path(f"{path}.json")
 
 
+def is_description(path: str | os.PathLike) -> bool:
+    """Whether a file is what `describe` writes beside an exported network."""
+    try:
+        return "quantize" in json.loads(pathlib.Path(path).read_text("utf-8"))
+    except (OSError, TypeError, ValueError):
+        return False
+
+
 class Exported:
     """An exported network at work, by the runtime that it is made for.
 

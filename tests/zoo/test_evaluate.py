@@ -328,6 +328,7 @@ def test_videos_without_a_label_may_be_left_out(runs):
         ("rgb/evaluation-test", {}, "two evaluations or more"),
         ("rgb/evaluation-test,v", {}, "evaluations of the same split. Got: ..test"),
         ("rgb/evaluation-test,x", {"split": "validation"}, "`split` must be that of"),
+        ("rgb/evaluation-test,x", {"views": 2}, "`views` must be left out"),
         ("rgb", {}, "`clips` must be given for folders of runs"),
     ],
 )

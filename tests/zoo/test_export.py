@@ -86,12 +86,22 @@ def test_a_folder_of_other_things_is_not_replaced(folder, tmp_path):
 
 
 @pytest.mark.tensorflow
+@pytest.mark.parametrize("text", ["mine", '{"genotype": 1}', "[1]"])
+def test_a_description_of_something_else_is_not_replaced(folder, tmp_path, text):
+    (tmp_path / "model.json").write_text(text)
+    with pytest.raises(ValueError, match=r"`out` must be a name whose model\.json is"):
+        export.export(str(folder), str(tmp_path / "model"), overwrite=True)
+    assert (tmp_path / "model.json").read_text() == text
+
+
+@pytest.mark.tensorflow
 def test_an_exported_folder_may_be_replaced(folder, tmp_path):
     (tmp_path / "out").mkdir()
     rule = "`weights` must be given for tvn1"  # Which is asked for after the place.
     with pytest.raises(ValueError, match=rule):
         export.export("tvn1", str(tmp_path / "out"), overwrite=True)
     (tmp_path / "out/saved_model.pb").write_text("old")
+    (tmp_path / "out.json").write_text('{"version": 1, "quantize": "none"}')
     with pytest.raises(ValueError, match=rule):
         export.export("tvn1", str(tmp_path / "out"), overwrite=True)
 
