@@ -10,7 +10,7 @@ import keras_tuner
 
 from search.ledger import GENOTYPE, RUNGS, SEED
 from zoo import genotypes, optimizers, registry, training
-from zoo.genotypes.base import ClipSpec, check
+from zoo.genotypes.base import ClipSpec, check, check_whole
 
 SCORES = {"single": ("top1", "top5"), "multi": ("map",)}
 RECIPE_FIELDS = frozenset(field.name for field in dataclasses.fields(training.Recipe))
@@ -47,6 +47,8 @@ class ProxyTraining(keras_tuner.HyperModel):
         super().__init__()
         known = sorted(name for names in SCORES.values() for name in names)
         check(set(scores) <= set(known), "scores", f"some of {known}", scores)
+        if validation_limit is not None:
+            check_whole(validation_limit, "validation_limit")
         self.num_classes = num_classes
         self.recipe = recipe or training.Recipe()
         self.validation_limit = validation_limit

@@ -16,6 +16,7 @@ from search.heartbeat import Heartbeat
 from search.ledger import ATTEMPT, DETAILS, RUNGS, SEARCH
 from search.messages import RELEASE
 from search.oracle import EvolutionOracle
+from zoo.genotypes.base import check, check_whole
 
 IDLE = (0.05, 2.0)  # First and longest pause, in seconds, of a worker without a trial.
 
@@ -43,6 +44,11 @@ class TrialLoop(keras_tuner.Tuner):
         trials_per_process: int | None,
         **options,
     ):
+        limits = {"trial_seconds": trial_seconds, "stall_seconds": stall_seconds}
+        for name, limit in limits.items():
+            check(limit is None or limit > 0, name, "above 0, or None", limit)
+        if trials_per_process is not None:
+            check_whole(trials_per_process, "trials_per_process")
         self.trial_seconds = trial_seconds
         self.stall_seconds = stall_seconds
         self.trials_per_process = trials_per_process

@@ -119,6 +119,12 @@ def test_unknown_scores_are_refused(unscored):
         train(scores=("top1",), clips=ArrayClips("multi"))
 
 
+@pytest.mark.parametrize("limit", [0, -1, 2.5])
+def test_a_score_of_no_clips_is_refused(limit):
+    with pytest.raises(ValueError, match="`validation_limit` must be a whole number"):
+        ProxyTraining(3, validation_limit=limit)
+
+
 def test_hyperparameters_replace_what_the_recipe_says():
     hp = hyperparameters(learning_rate=0.3, steps=4, depth=9)
     recipe = ProxyTraining(3, RECIPE).recipe_of(hp)

@@ -173,6 +173,15 @@ def test_an_interrupt_passes_through_and_the_trial_runs_again(
     assert len(rows(tmp_path / "parts")) == 3
 
 
+@pytest.mark.parametrize(
+    "bad", [{"trial_seconds": 0}, {"stall_seconds": -1}, {"trials_per_process": 0}]
+)
+def test_limits_that_nothing_keeps_are_refused(tmp_path, bad):
+    (name,) = bad
+    with pytest.raises(ValueError, match=f"`{name}` must be"):
+        tuner(tmp_path, **bad)
+
+
 def test_a_worker_that_waits_for_a_command_does_not_stall(tmp_path, exported):
     budget = Budget(latency_ms=5, measure="true")
     rule = "`stall_seconds` must be at least 1200, or None, as a command"
