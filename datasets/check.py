@@ -16,12 +16,7 @@ import av
 
 from datasets import order
 from datasets.catalog import OFFICIAL, list_files
-from datasets.decode import (
-    LEAST_DECODED,
-    BrokenVideoError,
-    Video,
-    reason,
-)
+from datasets.decode import LEAST_DECODED, BrokenVideoError, Video, reason
 from datasets.folder import list_videos
 from datasets.pictures import upright_shape
 from datasets.progress import progress
@@ -97,12 +92,11 @@ def _inspect(video: Video) -> Report:
     )
 
 
-def check(data: str, workers: int | None = None) -> dict[str, Report]:
+def check(data: str) -> dict[str, Report]:
     """Decodes every video of a folder or a table.
 
     Args:
         data: Path of the folder, or of the CSV file.
-        workers: Videos at once; None: one for each core.
 
     Returns:
         The report of each video by its path in the folder or the table.
@@ -113,11 +107,11 @@ def check(data: str, workers: int | None = None) -> dict[str, Report]:
     names, root = list_names(data)
     if not names:
         raise ValueError(f"`data` must hold videos. Got: {data}")
-    return inspect_all(names, root, workers)
+    return inspect_all(names, root)
 
 
 def check_official(
-    name: str, data_dir: str, missing_only: bool = False, workers: int | None = None
+    name: str, data_dir: str, missing_only: bool = False
 ) -> dict[str, Report]:
     """Looks which videos of an official data set are there, and decodes them.
 
@@ -125,7 +119,6 @@ def check_official(
         name: Of the data set.
         data_dir: Its folder.
         missing_only: Whether to decode none.
-        workers: Videos at once; None: one for each core.
 
     Returns:
         The report of each video by its path in the folder.
@@ -134,14 +127,12 @@ def check_official(
     absent = {path: Report(path, "missing", error="no such file") for path in missing}
     if missing_only:
         return {path: Report(path, "there") for path in there} | absent
-    return inspect_all(there, Path(data_dir), workers) | absent
+    return inspect_all(there, Path(data_dir)) | absent
 
 
-def inspect_all(
-    names: list[str], root: Path, workers: int | None = None
-) -> dict[str, Report]:
-    """Decodes videos by their paths in a folder; `workers` as in `check`."""
-    with ThreadPoolExecutor(order.thread_count(workers)) as pool:
+def inspect_all(names: list[str], root: Path) -> dict[str, Report]:
+    """Decodes videos by their paths in a folder, one for each core at once."""
+    with ThreadPoolExecutor(order.thread_count(None)) as pool:
         reports = pool.map(inspect, [root / name for name in names])
         return dict(zip(names, progress(reports, len(names), "videos"), strict=True))
 
