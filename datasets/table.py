@@ -29,7 +29,8 @@ class VideoTable(VideoSource):
     Args:
         path: Of the CSV file.
         task: "single" or "multi" label; None is multi where any row has several labels.
-        exclude: File with paths to leave out, one a line.
+        exclude: File with paths to leave out, relative to the table or whole, one a
+            line, as `python -m datasets.check` writes it.
         group: Pattern of what the paths of rows share that must not be parted by a
             split; see `items.Groups`.
         options: Those of `source.VideoSource`.
@@ -63,7 +64,11 @@ def index_table(
 ) -> Index:
     """Reads the rows of a table by split; arguments and errors as of `VideoTable`."""
     path, excluded, groups = Path(path), read_exclude(exclude), Groups(group)
-    rows = [row for row in read_rows(path) if row["path"] not in excluded]
+    rows = [
+        row
+        for row in read_rows(path)
+        if not excluded & {row["path"], str(path.parent / row["path"])}
+    ]
     names = [_labels(path, row) for row in rows]
     classes = tuple(sorted({label for labels in names for label in labels}))
     check_classes(classes, str(path))

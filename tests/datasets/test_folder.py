@@ -1,4 +1,5 @@
 import pytest
+from official import plant
 
 from datasets.decode import EXTENSIONS
 from datasets.folder import VideoFolder, index_folder, list_videos
@@ -20,18 +21,9 @@ PINNED = [
 ]
 
 
-def touch(root, *names):
-    """Makes empty files: an index does not look into them."""
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return root
-
-
 def many(root, count=60):
     names = [f"{name}/{i:03d}.mp4" for name in ("fall", "jump") for i in range(count)]
-    return touch(root, *names)
+    return plant(root, *names)
 
 
 def names(index, root, split):
@@ -53,7 +45,7 @@ def test_classes_are_folders_and_splits_a_hash(tmp_path):
 
 def test_a_group_is_never_parted(tmp_path, caplog):
     files = [f"{c}/s{s}_{i}.mp4" for c in ("a", "b") for s in range(60) for i in "xy"]
-    index = index_folder(touch(tmp_path, *files), group=r"s(\d+)_")
+    index = index_folder(plant(tmp_path, *files), group=r"s(\d+)_")
     splits = {}
     for split, items in index.splits.items():
         for item in items:
@@ -61,7 +53,7 @@ def test_a_group_is_never_parted(tmp_path, caplog):
     assert len(splits) == 60
     assert all(len(found) == 1 for found in splits.values())
     assert set.union(*splits.values()) == {"train", "validation", "test"}
-    touch(tmp_path, "a/odd.mp4")
+    plant(tmp_path, "a/odd.mp4")
     index_folder(tmp_path, group=r"s(\d+)_")
     assert "1 of 241 videos are of no `group`, such as a/odd.mp4" in caplog.text
     with pytest.raises(ValueError, match="`group` must be found in paths such as"):
@@ -72,7 +64,7 @@ def test_a_group_is_never_parted(tmp_path, caplog):
 
 def test_added_files_never_move_others(tmp_path):
     before = index_folder(many(tmp_path))
-    touch(tmp_path, *(f"fall/new{i}.mkv" for i in range(50)), "aaa/1.mp4")
+    plant(tmp_path, *(f"fall/new{i}.mkv" for i in range(50)), "aaa/1.mp4")
     after = index_folder(many(tmp_path))
     for split in before.splits:
         assert names(before, tmp_path, split) <= names(after, tmp_path, split)
@@ -85,8 +77,8 @@ def test_splits_are_pinned():
 
 @pytest.mark.parametrize("validation", ["validation", "val", "valid"])
 def test_split_folders(tmp_path, validation):
-    touch(tmp_path, *(f"train/{c}/{i}.avi" for c in "ab" for i in range(9)))
-    touch(tmp_path, f"{validation}/a/1.mov", "test/b/1.gif", "test/b/2.WEBM")
+    plant(tmp_path, *(f"train/{c}/{i}.avi" for c in "ab" for i in range(9)))
+    plant(tmp_path, f"{validation}/a/1.mov", "test/b/1.gif", "test/b/2.WEBM")
     index = index_folder(tmp_path)
     assert {split: len(items) for split, items in index.splits.items()} == {
         "train": 18,
@@ -97,7 +89,7 @@ def test_split_folders(tmp_path, validation):
 
 
 def test_without_a_validation_folder_a_tenth_of_training_serves(tmp_path):
-    touch(tmp_path, *(f"train/{c}/{i}.mp4" for c in "ab" for i in range(60)))
+    plant(tmp_path, *(f"train/{c}/{i}.mp4" for c in "ab" for i in range(60)))
     index = index_folder(tmp_path)
     assert 4 <= len(index.splits["validation"]) <= 24
     assert not names(index, tmp_path, "train") & names(index, tmp_path, "validation")
@@ -108,7 +100,7 @@ def test_without_a_validation_folder_a_tenth_of_training_serves(tmp_path):
 
 def test_few_training_videos_serve_for_validation_too(tmp_path, caplog):
     assert hashed_split("train/b/10.mp4") == "validation"
-    index = index_folder(touch(tmp_path, "train/a/1.mp4", "train/b/10.mp4"))
+    index = index_folder(plant(tmp_path, "train/a/1.mp4", "train/b/10.mp4"))
     paths = names(index, tmp_path, "train")
     assert paths == {"train/a/1.mp4", "train/b/10.mp4"}
     assert names(index, tmp_path, "validation") == paths
@@ -118,20 +110,20 @@ def test_few_training_videos_serve_for_validation_too(tmp_path, caplog):
 
 
 def test_a_class_may_be_called_train(tmp_path):
-    index = index_folder(touch(tmp_path, "train/1.mp4", "plane/1.mp4"))
+    index = index_folder(plant(tmp_path, "train/1.mp4", "plane/1.mp4"))
     assert index.classes == ("plane", "train")
 
 
 def test_few_videos_serve_twice_with_a_warning(tmp_path, caplog):
-    index = index_folder(touch(tmp_path, "jump/001.mp4", "fall/x.mp4"))
+    index = index_folder(plant(tmp_path, "jump/001.mp4", "fall/x.mp4"))
     assert {label for item in index.splits["train"] for label in item.labels} == {0, 1}
     assert all(index.splits.values())
     assert "Too few videos" in caplog.text
 
 
 def test_other_files_and_hidden_ones_are_no_videos(tmp_path):
-    touch(tmp_path, *(f"{c}/1{end}" for c in "ab" for end in (*EXTENSIONS, ".MP4")))
-    touch(tmp_path, "a/notes.txt", "a/._1.mp4", ".git/x.mp4", "unseen.mp4")
+    plant(tmp_path, *(f"{c}/1{end}" for c in "ab" for end in (*EXTENSIONS, ".MP4")))
+    plant(tmp_path, "a/notes.txt", "a/._1.mp4", ".git/x.mp4", "unseen.mp4")
     splits = index_folder(tmp_path).splits.values()
     assert len({item.path for items in splits for item in items}) == 16
     assert len(list_videos(tmp_path)) == 18
@@ -158,7 +150,7 @@ def test_an_exclude_list_leaves_files_out(tmp_path):
     ],
 )
 def test_rejects_what_is_no_data_set(tmp_path, files, message):
-    touch(tmp_path, *files)
+    plant(tmp_path, *files)
     with pytest.raises(ValueError, match=message):
         VideoFolder(tmp_path)
 
