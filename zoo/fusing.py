@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from zoo.genotypes.base import check
 from zoo.layers.convolution import SpatialConv
 from zoo.layers.gaussian import InflatedTGM
 
@@ -21,7 +22,12 @@ def fuse(model: keras.Model) -> keras.Model:
     Args:
         model: A functional model that calls each of its layers once. Those that are
             models, of one input and one output, are fused, too.
+
+    Raises:
+        ValueError: The model is not functional, or was never called.
     """
+    built = bool(getattr(model, "inputs", None))
+    check(built, "model", "a functional model", getattr(model, "name", model))
     followers = _followers(model)
     tensors = {id(t): keras.Input(t.shape[1:], name=t.name) for t in model.inputs}
     inputs = list(tensors.values())

@@ -176,8 +176,10 @@ def shares(
     check(average in AVERAGES, "average", f"one of {AVERAGES}", average)
     values = [1.0] * count if weights is None else list(weights)
     rule = f"{count} finite numbers from 0 on, not all 0"
-    valid = len(values) == count and np.isfinite(values).all() and min(values) >= 0
-    check(valid and sum(values) > 0, "weights", rule, weights)
+    numbers = all(isinstance(value, int | float | np.number) for value in values)
+    valid = numbers and len(values) == count and np.isfinite(values).all()
+    valid = valid and min(values, default=0) >= 0 and sum(values) > 0
+    check(valid, "weights", rule, weights)
     return [float(value) / sum(values) for value in values]
 
 

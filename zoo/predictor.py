@@ -99,7 +99,9 @@ class Predictor:
 
 
 def _run(model: keras.Model, classes, task: str, rate: float | None) -> inference.Run:
-    shapes = [tuple(x.shape) for x in (*model.inputs, *model.outputs)]
+    # A model that was never called has neither.
+    ends = [getattr(model, name, None) or () for name in ("inputs", "outputs")]
+    shapes = [tuple(x.shape) for tensors in ends for x in tensors]
     clip = len(shapes) == 2 and len(shapes[0]) == 5 and len(shapes[1]) == 2
     check(clip, "model", "one from a clip to logits", shapes)
     frames, height, width, channels = shapes[0][1:]

@@ -230,3 +230,9 @@ def test_batch_norm_folds_in_every_family(name, shape):
     # A mixture that folds is two layers.
     added = sum(isinstance(x, InflatedTGM) for x in model.layers)
     assert len(folded.layers) <= len(model.layers) - (norms - left) + added
+
+
+@pytest.mark.parametrize("model", [keras.Sequential(), keras.Model(), 5])
+def test_what_is_no_functional_model_is_refused(model):
+    with pytest.raises(ValueError, match="`model` must be a functional model"):
+        fuse(model)

@@ -114,6 +114,14 @@ def test_fusion_of_logits_of_any_shape():
     assert metrics.shares(4) == [0.25] * 4
 
 
+@pytest.mark.parametrize(
+    ("count", "weights"), [(0, None), (2, []), (2, ["a", 1]), (2, [np.nan, 1])]
+)
+def test_shares_are_of_members_with_finite_weights(count, weights):
+    with pytest.raises(ValueError, match=f"`weights` must be {count} finite numbers"):
+        metrics.shares(count, weights)
+
+
 @pytest.mark.parametrize("bad", [0.5, np.nan])
 def test_classes_agree_with_their_mean_on_ties_and_on_what_is_no_number(bad):
     labels, scores = np.array([0, 1, 1]), np.full((3, 2), bad)

@@ -131,6 +131,8 @@ def test_rejects_networks_of_something_else(run, tmp_path):
     images = keras.Model(clip, keras.layers.ReLU()(clip))
     with pytest.raises(ValueError, match="`model` must be one from a clip to logits"):
         zoo.Predictor(images)
+    with pytest.raises(ValueError, match="`model` must be one from a clip to logits"):
+        zoo.Predictor(keras.Sequential())
     with pytest.raises(ValueError, match="`classes` must be 3 names"):
         zoo.Predictor(run.model, ["a"])
     wide = ClipSpec(frames=2, rate=4.0, height=16, width=24)
