@@ -512,6 +512,11 @@ def test_a_browser_shows_it_without_a_network(tmp_path):
         expected = [text for text in texts if "size" in text and "3" in text]
         count = opened.run("get('place').textContent").split()[-1]
         assert int(count) == len(expected) > 0
+        opened.run("rows[0][0] = '10000'; rows[1][0] = '9999'")
+        opened.run("get('filter').value = ''")
+        opened.click("#candidates th:nth-child(1) button")
+        opened.click("#candidates th:nth-child(1) button")
+        assert opened.run(SORTED.format(1))[:2] == ["10000", "9999"]
         opened.screenshot(tmp_path / "wide.png")
         opened.open(path, width=400)
         opened.wait(PLOTS)
