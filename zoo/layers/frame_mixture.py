@@ -71,6 +71,9 @@ def mix_frames(clip, kernel, padding: str):
         padding: "same" or "valid".
     """
     length, frames = kernel.shape[0], clip.shape[1]
+    # TensorFlow would put out what is in its memory, JAX no frames.
+    whole = padding == "same" or length <= frames
+    check(whole, "clip", f"of at least {length} frames", frames)
     if length == 1:
         return clip * kernel[0]
     if keras.backend.backend() == "tensorflow":

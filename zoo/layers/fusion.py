@@ -34,6 +34,11 @@ class Resample(keras.layers.Layer):
         self.height = height
         self.width = width
 
+    def build(self, input_shape):
+        # TensorFlow says so by the number of an operation, JAX gives frames of NaN.
+        inside = min(self.frames) >= 0 and max(self.frames) < input_shape[1]
+        check(inside, "frames", f"from 0 to {input_shape[1] - 1}", self.frames)
+
     def call(self, inputs):
         _, time, height, width, channels = inputs.shape
         kept = inputs

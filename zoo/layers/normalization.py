@@ -39,7 +39,7 @@ class BatchNorm(keras.layers.BatchNormalization):
             normalize = self._synchronized
         elif self.groups > replicas:
             normalize = self._grouped
-        elif keras.backend.backend() == "tensorflow":
+        elif keras.backend.backend() == "tensorflow" and not self._doubles:
             normalize = self._fused
         else:
             return super().call(inputs, training=training, mask=mask)
@@ -47,8 +47,14 @@ class BatchNorm(keras.layers.BatchNormalization):
         if replicas > 1 and self.groups > 1:  # Else each device would keep its own.
             mean, variance = _mean_of_devices(mean), _mean_of_devices(variance)
         for moving, new in [(self.moving_mean, mean), (self.moving_variance, variance)]:
+            new = ops.cast(new, moving.dtype)
             moving.assign(moving * self.momentum + new * (1.0 - self.momentum))
         return ops.cast(outputs, self.compute_dtype)
+
+    @property
+    def _doubles(self) -> bool:
+        """Whether it computes in a precision that the fused operation has not."""
+        return self.compute_dtype == "float64"
 
     def _synchronized(self, inputs):
         """With the statistics of all devices' inputs, of which all have as many."""

@@ -38,3 +38,9 @@ def test_contract_of_a_mixture_of_frames(form):
 def test_a_mixture_of_frames_rejects(name, value):
     with pytest.raises(ValueError, match=f"^`{name}` must be .* Got: {value!r}$"):
         FrameMixture(**{"kernel_size": 3, name: value})
+
+
+def test_without_zeros_a_clip_is_as_long_as_the_kernel():
+    assert FrameMixture(6, "valid")(CLIP).shape[1] == 1
+    with pytest.raises(ValueError, match="`clip` must be of at least 7 frames"):
+        FrameMixture(7, "valid")(CLIP)

@@ -39,6 +39,12 @@ def test_rejects_nothing(arguments):
         Resample(*arguments)
 
 
+@pytest.mark.parametrize("frames", [[4], [0, 9], [-1]])
+def test_rejects_frames_that_are_not_there(frames):
+    with pytest.raises(ValueError, match="`frames` must be from 0 to 3"):
+        Resample(frames, 6, 8)(CLIP)
+
+
 ONES = np.ones((2, 2, 3, 3, 4), "float32")
 
 

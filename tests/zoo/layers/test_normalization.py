@@ -48,6 +48,16 @@ def test_training_without_scale_or_shift_is_that_of_keras(affine):
         np.testing.assert_allclose(new, old, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype")  # Of JAX.
+def test_training_in_double_precision_is_that_of_keras():
+    clip = CLIP.astype("float64")
+    norms = BatchNorm(dtype="float64"), keras.layers.BatchNormalization(dtype="float64")
+    ours, theirs = (norm(clip, training=True) for norm in norms)
+    assert ours.dtype == theirs.dtype
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(norms[0].moving_variance, norms[1].moving_variance)
+
+
 def test_a_frozen_norm_does_not_move():
     layer = BatchNorm()
     layer.trainable = False
