@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial
-from keras_tuner.errors import FailedTrialError, FatalTypeError
+from keras_tuner.errors import FailedTrialError, FatalTypeError, FatalValueError
 from keras_tuner.src.distribute.utils import has_chief_oracle, is_chief_oracle
 
 from search import conclusion, deployment, inheritance, journal, network, progress
@@ -25,8 +25,9 @@ from search.proxy import ProxyTraining
 from search.storage import Checkpoints
 from search.trial_loop import TrialLoop
 from zoo import genotypes, registry
-from zoo.files import write_json
+from zoo.files import check_room, write_json
 from zoo.genotypes.base import check, check_whole
+from zoo.weights import file_bytes
 
 UNTITLED = "untitled_project"  # As keras-tuner calls what has no name.
 
@@ -224,6 +225,7 @@ class ArchitectureTuner(TrialLoop):
         if self.inherit and PARENT in hp.values:
             path = self._get_checkpoint_fname(hp.values[PARENT])
             self._details["inherited"] = _inherited(model, path)
+        self._check_room(model)
         complete = model.built
         fit_kwargs = {**self._fit_options, **fit_kwargs}
         results = self.hypermodel.fit(hp, model, *fit_args, **fit_kwargs)
@@ -232,6 +234,14 @@ class ArchitectureTuner(TrialLoop):
             write_json(self._get_build_config_fname(trial.trial_id), config)
         self._learn(genotypes.from_json(hp.values[GENOTYPE]), model)
         return results
+
+    def _check_room(self, model: keras.Model) -> None:
+        """Ends the search where the weights, and an optimizer's, have no room."""
+        try:
+            check_room(self.project_dir, 2 * file_bytes(model.weights))
+        except OSError as error:
+            text = f"{error}. Make room: the same command goes on"
+            raise FatalValueError(text) from error
 
     def _measure(self, model: keras.Model, hp: keras_tuner.HyperParameters) -> None:
         genotype = genotypes.from_json(hp.values[GENOTYPE])

@@ -1,6 +1,7 @@
 """Writes files so that a kill or a full disk leaves the old one or the new one."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -59,6 +60,17 @@ def check_writable(
     if free < needed:
         rule = f"`{name}` must have {needed / 1e6:.0f} MB free to save to"
         raise ValueError(f"{rule}. Got: {folder}, {free / 1e6:.0f} MB")
+
+
+def check_room(folder: str | os.PathLike, needed: int) -> None:
+    """Raises OSError, as a write would, where so many bytes are not free.
+
+    For what HDF5 writes, which a full disk ends by a crash of the process.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        need = f"of {needed / 1e6:.1f} MB {free / 1e6:.1f} MB are free"
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}, {need}", str(folder))
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Saves and loads a network's weights, and inflates those of an image network."""
 
+import math
 import os
 import pathlib
 import re
@@ -11,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from zoo import published
-from zoo.files import replacing
+from zoo.files import check_room, replacing
 from zoo.genotypes.base import check
 from zoo.layers.gaussian import InflatedTGM
 from zoo.layers.scaling import ClipScale
@@ -34,10 +35,17 @@ def save(model: keras.Model, path: str | os.PathLike) -> None:
 
     Raises:
         ValueError: The path does not end with `.weights.h5`.
+        OSError: It can not be written.
     """
     check(str(path).endswith(ENDING), "path", f"a {ENDING} file", str(path))
+    check_room(pathlib.Path(path).parent, file_bytes(model.weights))
     with replacing(path) as temporary:
         model.save_weights(temporary)
+
+
+def file_bytes(weights: Iterable[keras.Variable]) -> int:
+    """About the most bytes that a file of weights takes, with HDF5's own."""
+    return sum(4 * math.prod(weight.shape) + 4096 for weight in weights)
 
 
 def load(model: keras.Model, path: str | os.PathLike, skip_head: bool = False) -> None:

@@ -1,5 +1,6 @@
 import csv
 import gc
+import shutil
 
 import keras
 import numpy as np
@@ -151,6 +152,22 @@ def test_a_training_that_diverged_is_no_crash(tmp_path, instant, monkeypatch):
     assert len(work.oracle.records()) == 12
     assert work.oracle.stop_reason is None
     assert rows(tmp_path)[0]["error"] == "the loss is nan"
+
+
+def test_a_full_disk_ends_the_search_before_the_network_trains(
+    tmp_path, instant, monkeypatch
+):
+    work = tuner(tmp_path)
+    usage = shutil.disk_usage(tmp_path)
+    with monkeypatch.context() as patch:
+        full = usage._replace(free=-1)
+        patch.setattr(shutil, "disk_usage", lambda path: full)
+        with pytest.raises(ValueError, match=r"No space left .* the same command goes"):
+            work.search(Blinks())
+    assert not (tmp_path / "best.json").exists()
+    tuner(tmp_path).search(Blinks())
+    assert [row["trial"] for row in rows(tmp_path)] == ["0000", "0001", "0002"]
+    assert {row["status"] for row in rows(tmp_path)} == {"completed"}
 
 
 def test_an_interrupt_passes_through_and_the_trial_runs_again(

@@ -88,3 +88,10 @@ def test_files_of_a_user_are_not_touched_by_a_test_of_the_folder(tmp_path):
 def test_name_of_a_file_that_is_not_utf8_is_written_as_it_is(tmp_path):
     files.write_text(tmp_path / "list.csv", os.fsdecode(b"a/\xe9.mp4,1\n"))
     assert (tmp_path / "list.csv").read_bytes() == b"a/\xe9.mp4,1\n"
+
+
+def test_too_little_room_is_what_a_write_would_say(tmp_path):
+    files.check_room(tmp_path, 1)
+    with pytest.raises(OSError, match="No space left on device, of ") as caught:
+        files.check_room(tmp_path, 1 << 60)
+    assert caught.value.errno == errno.ENOSPC

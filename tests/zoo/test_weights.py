@@ -1,5 +1,6 @@
 import functools
 import pathlib
+import shutil
 
 import keras
 import numpy as np
@@ -38,6 +39,19 @@ def test_loaded_weights_are_the_saved_ones(tmp_path):
     weights.load(loaded, path_in(tmp_path))
     assert all(equal(saved, loaded))
     assert [path.name for path in tmp_path.iterdir()] == ["a.weights.h5"]
+
+
+def test_a_disk_without_room_keeps_what_is_there(tmp_path, monkeypatch):
+    saved = tiny_network(seed=1)
+    weights.save(saved, path_in(tmp_path))
+    content = path_in(tmp_path).read_bytes()
+    least = len(content)
+    assert least < weights.file_bytes(saved.weights)
+    usage = shutil.disk_usage(tmp_path)._replace(free=least)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(OSError, match="No space left on device"):
+        weights.save(tiny_network(seed=2), path_in(tmp_path))
+    assert path_in(tmp_path).read_bytes() == content
 
 
 def test_head_may_keep_its_own_weights(tmp_path):
