@@ -83,7 +83,8 @@ def test_a_config_searches_and_recycles_its_process(tmp_path, name):
     assert (tmp_path / "operative.gin").exists()
     assert "Traceback" not in err
     ends = [e for e in journal.read(tmp_path / journal.NAME) if e["event"] == "end"]
-    learned = [bool(event["details"]["feedback"]) for event in ends]
+    # A busy machine may be over the limit of a latency, and then nothing is learnt.
+    learned = [bool(event["details"].get("feedback")) for event in ends]
     assert learned == [name.startswith("assemblenet")] * 3
 
 
