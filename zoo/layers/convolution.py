@@ -224,6 +224,22 @@ class TemporalConv(OverTime, _Conv):
             filters, (kernel_size, 1), (strides, 1), dilation_rate=dilation, **kwargs
         )
 
+    def _convolved(self, inputs, kernel):
+        dilation, reach = self.dilation_rate[0], self.kernel_size[0] - 1
+        if dilation == 1 or keras.backend.backend() == "jax":
+            return super()._convolved(inputs, kernel)
+        # TensorFlow puts `dilation` frames in turn into the batch, by an operation that
+        # LiteRT lacks. Side by side, as if one frame, they make a convolution as well.
+        frames, places, channels = inputs.shape[1:]
+        padded = frames + (dilation * reach if self.padding == "same" else 0)
+        before, turns = (padded - frames) // 2, -(-padded // dilation)
+        after = dilation * turns - frames - before
+        x = ops.pad(inputs, ((0, 0), (before, after), (0, 0), (0, 0)))
+        x = ops.reshape(x, (-1, turns, dilation * places, channels))
+        x = ops.conv(x, kernel, padding="valid")
+        x = ops.reshape(x, (-1, dilation * (turns - reach), places, kernel.shape[-1]))
+        return x[:, : padded - dilation * reach]
+
     def get_config(self):
         config = super().get_config()
         lengths = ("kernel_size", "strides", "dilation_rate")

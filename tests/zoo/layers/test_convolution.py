@@ -56,13 +56,31 @@ def test_a_strided_temporal_conv_of_one_frame_reads_every_other():
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2)])
-def test_temporal_conv_is_a_conv3d_over_time(stride, dilation):
-    layer = TemporalConv(7, 3, stride, dilation, padding="same")
-    outputs = layer(CLIP)
+@pytest.mark.parametrize(
+    ("size", "stride", "dilation"),
+    [(3, 1, 1), (3, 2, 1), (3, 1, 2), (2, 1, 3), (4, 1, 3), (3, 1, 9)],
+)
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_temporal_conv_is_a_conv3d_over_time(size, stride, dilation, padding):
+    layer = TemporalConv(7, size, stride, dilation, padding=padding)
+    clip = np.concatenate([CLIP, 2 * CLIP, 3 * CLIP, CLIP, CLIP], axis=1)
+    outputs = layer(clip)
     kernel = ops.expand_dims(layer.kernel, 2)
-    expected = conv3d(CLIP, kernel, (stride, 1, 1), (dilation, 1, 1))
+    rate = (dilation, 1, 1)
+    expected = ops.conv(clip, kernel, (stride, 1, 1), padding, dilation_rate=rate)
+    assert layer.compute_output_shape(clip.shape) == outputs.shape
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.tensorflow
+def test_a_dilated_temporal_conv_is_of_what_litert_has():
+    import tensorflow as tf
+
+    layer = TemporalConv(7, 3, dilation_rate=2, padding="same")
+    function = tf.function(layer).get_concrete_function(tf.TensorSpec(CLIP.shape))
+    kinds = {operation.type for operation in function.graph.get_operations()}
+    assert "Conv2D" in kinds
+    assert "SpaceToBatchND" not in kinds
 
 
 @pytest.mark.parametrize("dense", [0, 32])
