@@ -6,7 +6,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=worksteal
 
-.PHONY: help setup check test test-jax test-slow bench demo
+.PHONY: help setup check test test-jax test-slow coverage bench demo
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -20,22 +20,25 @@ setup: .venv/.installed ## install everything into .venv
 check: setup ## lint, and the fast tests on TensorFlow: under a minute
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(PYTEST) -m "not model and not jax and not slow and not gpu"
+	$(PYTEST) -m "not model and not jax and not slow"
 
 test: check ## check, every named model, small runs end to end: under 15 minutes
-	$(PYTEST) -m "model and not jax and not slow and not gpu"
-	KERAS_BACKEND=jax $(PYTEST) -m "not model and not tensorflow and not slow and not gpu" \
+	$(PYTEST) -m "model and not jax and not slow"
+	KERAS_BACKEND=jax $(PYTEST) -m "not model and not tensorflow and not slow" \
 	    tests/zoo/layers tests/zoo/test_cost.py
-	KERAS_BACKEND=jax $(PYTEST) -m "model and not tensorflow and not slow and not gpu" \
+	KERAS_BACKEND=jax $(PYTEST) -m "model and not tensorflow and not slow" \
 	    tests/zoo/models tests/zoo/test_distribution.py \
 	    -k "forward_pass or as_one_does or two_devices"
 
 test-jax: setup ## layers, models and search on JAX
-	KERAS_BACKEND=jax $(PYTEST) -m "not tensorflow and not slow and not gpu" \
+	KERAS_BACKEND=jax $(PYTEST) -m "not tensorflow and not slow" \
 	    tests/zoo tests/search
 
 test-slow: setup ## long runs and kills
 	$(BIN)/python -m pytest -m slow
+
+coverage: setup ## the lines that `check` and the models on TensorFlow do not reach
+	$(PYTEST) -m "not jax and not slow" --cov --cov-report=term:skip-covered
 
 bench: setup ## the benchmarks; results in benches/RESULTS.md
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

@@ -48,6 +48,7 @@ setup(
             *(
                 "hypothesis>=6",
                 "pytest>=8",
+                "pytest-cov>=6",
                 "pytest-xdist>=3.8",
                 "ruff>=0.12",
                 "pre-commit>=4",
