@@ -1,6 +1,7 @@
 """How near named models come to this machine's own float32 matrix-product rate.
 
-And what `zoo.Predictor` adds to the first one's bare graph, from frames in uint8.
+And what merging their norms into convolutions gains; and what `zoo.Predictor` adds to
+the first one's bare graph, from frames in uint8.
 
     python benches/bench_models.py [tvn1 tvn2 ...]
 
@@ -17,7 +18,7 @@ import keras
 import numpy as np
 
 import zoo
-from zoo import cost
+from zoo import cost, inference
 
 NUM_CLASSES = 339
 
@@ -39,7 +40,20 @@ def main(names: list[str]):
             f"{name:12} {flops / 1e9:7.2f} {1000 * time:8.1f} {speed:8.1f} "
             f"{rate:8.1f} {speed / rate:8.2f}"
         )
+    for name in names:
+        merged(name)
     end_to_end(names[0])
+
+
+def merged(name: str, seconds: float = 6.0):
+    """With its norms apart, against `zoo.fold_batch_norm` of the same, in turns."""
+    model = zoo.create(name, num_classes=NUM_CLASSES)
+    clip = np.random.default_rng(0).random((1, *model.input_shape[1:]), "float32")
+    forms = {"norms merged": zoo.fold_batch_norm(model), "norms apart": model}
+    calls = {
+        n: functools.partial(inference.compiled(m), clip) for n, m in forms.items()
+    }
+    show(name, cost.measure(calls, seconds))
 
 
 def end_to_end(name: str, seconds: float = 10.0):
@@ -52,12 +66,16 @@ def end_to_end(name: str, seconds: float = 10.0):
         frames = rng.integers(0, 256, (shape[0], *size, 3), "uint8")
         label = f"predictor, {size[0]}x{size[1]}"
         calls[label] = functools.partial(predictor, frames)
-    found = cost.measure(calls, seconds)
-    bare = found["bare graph"].median
+    show(name, cost.measure(calls, seconds))
+
+
+def show(name: str, found: dict):
+    """Medians, quartiles, and the ratio to the first."""
+    first = next(iter(found.values())).median
     for label, latency in found.items():
         print(
             f"{name} {label:22} {latency.median:8.1f} ms "
-            f"({latency.lower:.1f}-{latency.upper:.1f}) {latency.median / bare:6.2f}"
+            f"({latency.lower:.1f}-{latency.upper:.1f}) {latency.median / first:6.2f}"
         )
 
 
