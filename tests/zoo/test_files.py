@@ -46,6 +46,15 @@ def test_locked_folder_is_one_process_s(tmp_path):
         raise BlockingIOError("of the body")
 
 
+def test_disk_without_locks_may_be_trained_on(tmp_path, monkeypatch):
+    def refuse(*args):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(files.fcntl, "flock", refuse)
+    with files.locked(tmp_path), files.locked(tmp_path):
+        assert (tmp_path / files.LOCK).exists()
+
+
 def test_folder_without_permission_is_not_locked(closed):
     with pytest.raises(ValueError, match="Permission denied"), files.locked(closed):
         pass
