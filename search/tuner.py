@@ -236,9 +236,10 @@ class ArchitectureTuner(TrialLoop):
         return results
 
     def _check_room(self, model: keras.Model) -> None:
-        """Ends the search where the weights, and an optimizer's, have no room."""
+        """Ends the search where the weights, and an optimizer's state, have no room."""
         try:
-            check_room(self.project_dir, 2 * file_bytes(model.weights))
+            # Adam's is twice as large as the weights, and saved with them.
+            check_room(self.project_dir, 3 * file_bytes(model.weights))
         except OSError as error:
             text = f"{error}. Make room: the same command goes on"
             raise FatalValueError(text) from error
