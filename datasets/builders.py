@@ -179,11 +179,9 @@ class VideoBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             except (BrokenVideoError, av.FFmpegError, OSError) as error:
                 LOGGER.warning("%s is broken and left out: %s", key, reason(error))
                 continue
-            labels = list(item.labels)
-            label = (
-                {"labels": labels} if self.name in MULTI_LABEL else {"label": labels[0]}
-            )
-            yield key, {**content, "key": key, **label}
+            several = self.name in MULTI_LABEL
+            labels = {"labels": [*item.labels]} if several else {"label": item.labels[0]}
+            yield key, {**content, "key": key, **labels}
 
     def _content(self, item: Item) -> dict:
         form = self.builder_config.form

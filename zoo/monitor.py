@@ -53,11 +53,7 @@ def read_table(path: str | os.PathLike) -> list[dict[str, float]]:
     with path.open(encoding="utf-8") as file:
         # The last number of a line without an end may lack digits.
         rows = list(csv.DictReader(line for line in file if line.endswith("\n")))
-    return [
-        {name: float(cell) for name, cell in row.items() if cell}
-        for row in rows
-        if None not in row.values()
-    ]
+    return [{name: float(cell) for name, cell in row.items() if cell} for row in rows]
 
 
 class EventFile:

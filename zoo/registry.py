@@ -155,9 +155,9 @@ def _check_family(genotype: Genotype, families: Iterable[type[Genotype]]) -> Non
 
 
 def _counted(num_classes: int) -> int:
-    """A valid number of classes; builders see it when all but the classifier is there.
+    """The number of classes as Keras takes it, checked before any layer is built.
 
-    NumPy's integers, of which labels may be, are none to Keras.
+    NumPy's integers, as labels are, it does not take.
     """
     whole = isinstance(num_classes, numbers.Integral)
     rule = "a whole number of at least 1"

@@ -12,10 +12,10 @@ NAME = os.fsdecode(b"caf\xe9.mp4")  # As Latin-1 writes it.
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        (OSError, "crashed"), (MemoryError, "out of memory"),
+        *((OSError, "crashed"), (MemoryError, "out of memory")),
         (FailedTrialError, "infeasible"),
     ],
-)  # fmt: skip
+)
 def test_a_file_whose_name_is_no_utf_8_can_be_told_of(tmp_path, kind, reason):
     told = failure(kind(f"{NAME} can not be read"))
     assert told["reason"] == reason

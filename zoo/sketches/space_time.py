@@ -7,24 +7,16 @@ from zoo.sketches.parts import Box, Cell
 
 # What `VideoHead` does with pairs of frames, and with all of them.
 PAIRS, PLACES = "mean over pairs of frames", "mean over all places"
-PAIRS_HEAD = Box(
-    "head",
-    "Head",
-    kind="head",
-    layers=(
-        Cell("pool", "Average over pairs of frames and all pixels", "2", PAIRS),
-        Cell("dense", "Dense layer, averaged over the pairs", "fc", "dense, mean"),
-    ),
+PAIRS_LAYERS = (
+    Cell("pool", "Average over pairs of frames and all pixels", "2", PAIRS),
+    Cell("dense", "Dense layer, averaged over the pairs", "fc", "dense, mean"),
 )
-MEAN_HEAD = Box(
-    "head",
-    "Head",
-    kind="head",
-    layers=(
-        Cell("pool", "Average over all frames and pixels", "all", PLACES),
-        Cell("dense", "Dense layer, one output per class", "fc", "dense"),
-    ),
+MEAN_LAYERS = (
+    Cell("pool", "Average over all frames and pixels", "all", PLACES),
+    Cell("dense", "Dense layer, one output per class", "fc", "dense"),
 )
+PAIRS_HEAD = Box("head", "Head", kind="head", layers=PAIRS_LAYERS)
+MEAN_HEAD = Box("head", "Head", kind="head", layers=MEAN_LAYERS)
 WORDS = {"conv3d": "3D", "conv2plus1d": "(2+1)D", "itgm": "iTGM"}
 
 
