@@ -179,9 +179,10 @@ class VideoBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             except (BrokenVideoError, av.FFmpegError, OSError) as error:
                 LOGGER.warning("%s is broken and left out: %s", key, reason(error))
                 continue
+            labels = list(item.labels)
             several = self.name in MULTI_LABEL
-            labels = {"labels": [*item.labels]} if several else {"label": item.labels[0]}
-            yield key, {**content, "key": key, **labels}
+            label = {"labels": labels} if several else {"label": labels[0]}
+            yield key, {**content, "key": key, **label}
 
     def _content(self, item: Item) -> dict:
         form = self.builder_config.form
