@@ -26,7 +26,7 @@ HELP = {
     "model": "a model's name, or a genotype's file such as best.json",
     "steps": "training steps; the warm-up keeps its share",
     "seed": "of weights, order and augmentation",
-    "smoke": "shrink the run to a minute, to see that it works",
+    "smoke": "shrink the run, its steps too, to a minute, to see that it works",
     "debug": "show the traceback of an error",
     "help": "show this",
 }

@@ -97,7 +97,7 @@ def configure(job: str, values: FlagValues, options: list[str]) -> Callable:
                 line = f"{job}.{name} = {given(values, name)!r}"
                 gin.parse_config([REGISTER, f"import {module}", line])
         if given(values, "steps") is not None:
-            _bind_steps(values.steps)
+            _bind_steps(values.steps, shrunk=values.smoke)
         data = given(values, "data")
         asks = "clips" in _required(job)  # Else clips are taken only where given.
         if asks and data is None and _bound(f"{job}.clips") is None:
@@ -207,10 +207,12 @@ def _resolved(name: str) -> object:
     return value.scoped_configurable_fn() if macro else value
 
 
-def _bind_steps(steps: int) -> None:
+def _bind_steps(steps: int, shrunk: bool) -> None:
     from zoo.training import Recipe  # Imports Keras.
 
     old = _resolved("zoo.training.Recipe.steps") or Recipe.steps
+    if shrunk:  # `--smoke` is put behind the command of a long run.
+        steps = min(steps, old)
     warmup = _resolved("zoo.training.Recipe.warmup_steps")
     bind(f"training.Recipe.steps = {steps}")
     if warmup is not None:

@@ -259,9 +259,12 @@ def test_recipe_can_be_bound_without_a_config(tmp_path):
     assert toy_job.CALLS[-1]["recipe"].batch_size == 3
 
 
-def test_smoke_shrinks_any_run(tmp_path):
-    launch.run("toy_job.work", [f"--workdir={tmp_path}", "--smoke"])
-    assert toy_job.CALLS[-1]["recipe"].steps <= 10
+@pytest.mark.parametrize(
+    ("flag", "steps"), [([], 2), (["--steps=5000"], 2), (["--steps=1"], 1)]
+)
+def test_smoke_shrinks_any_run(flag, steps, tmp_path):
+    launch.run("toy_job.work", [f"--workdir={tmp_path}", "--smoke", *flag])
+    assert toy_job.CALLS[-1]["recipe"].steps == steps
 
 
 @pytest.mark.parametrize(
