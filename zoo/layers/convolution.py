@@ -5,6 +5,9 @@ into one axis. Both are exact, fast on every backend, and exportable to LiteRT, 
 has no dilated, grouped or depthwise 3D convolution.
 """
 
+import functools
+from collections.abc import Callable
+
 import keras
 import numpy as np
 from keras import ops
@@ -62,9 +65,43 @@ class JointConv(keras.layers.Conv3D):
     """
 
     def convolution_op(self, inputs, kernel):
-        if max(self.strides) == 1 or self.groups > 1:
+        if max(self.strides) > 1 and self.groups == 1:
+            return conv3d(inputs, kernel, self.strides, self.padding)
+        dilation, *others = self.dilation_rate
+        if dilation == 1 or max(others) > 1 or keras.backend.backend() == "jax":
             return super().convolution_op(inputs, kernel)
-        return conv3d(inputs, kernel, self.strides, self.padding)
+        length, *sides = kernel.shape[:3]
+        if self.padding == "same":
+            zeros = [((side - 1) // 2, side // 2) for side in sides]
+            inputs = ops.pad(inputs, [(0, 0), (0, 0), *zeros, (0, 0)])
+        convolve = functools.partial(ops.conv, kernel=kernel, padding="valid")
+        return in_turn(convolve, inputs, length, dilation, self.padding)
+
+
+def in_turn(convolve: Callable, inputs, length: int, dilation: int, padding: str):
+    """A convolution that is dilated over time, by one that is not.
+
+    TensorFlow puts `dilation` frames in turn into the batch by an operation that
+    LiteRT lacks; this does it by those that it has.
+
+    Args:
+        convolve: Of (clips, time, ...), without padding over time.
+        inputs: (batch, time, ...).
+        length: Frames of the kernel.
+        dilation: Frames from one of the kernel to the next.
+        padding: Over time: "same" or "valid".
+    """
+    frames, *rest = inputs.shape[1:]
+    reach = dilation * (length - 1)
+    padded = frames + (reach if padding == "same" else 0)
+    before, turns = (padded - frames) // 2, -(-padded // dilation)
+    sides = (before, dilation * turns - frames - before)
+    x = ops.pad(inputs, [(0, 0), sides, *[(0, 0)] * len(rest)])
+    x = ops.swapaxes(ops.reshape(x, (-1, turns, dilation, *rest)), 1, 2)
+    x = convolve(ops.reshape(x, (-1, turns, *rest)))
+    frames, *rest = x.shape[1:]
+    x = ops.swapaxes(ops.reshape(x, (-1, dilation, frames, *rest)), 1, 2)
+    return ops.reshape(x, (-1, dilation * frames, *rest))[:, : padded - reach]
 
 
 def conv3d(inputs, kernel, strides: tuple[int, int, int], padding: str):
@@ -225,20 +262,11 @@ class TemporalConv(OverTime, _Conv):
         )
 
     def _convolved(self, inputs, kernel):
-        dilation, reach = self.dilation_rate[0], self.kernel_size[0] - 1
+        dilation = self.dilation_rate[0]
         if dilation == 1 or keras.backend.backend() == "jax":
             return super()._convolved(inputs, kernel)
-        # TensorFlow puts `dilation` frames in turn into the batch, by an operation that
-        # LiteRT lacks. Side by side, as if one frame, they make a convolution as well.
-        frames, places, channels = inputs.shape[1:]
-        padded = frames + (dilation * reach if self.padding == "same" else 0)
-        before, turns = (padded - frames) // 2, -(-padded // dilation)
-        after = dilation * turns - frames - before
-        x = ops.pad(inputs, ((0, 0), (before, after), (0, 0), (0, 0)))
-        x = ops.reshape(x, (-1, turns, dilation * places, channels))
-        x = ops.conv(x, kernel, padding="valid")
-        x = ops.reshape(x, (-1, dilation * (turns - reach), places, kernel.shape[-1]))
-        return x[:, : padded - dilation * reach]
+        convolve = functools.partial(ops.conv, kernel=kernel, padding="valid")
+        return in_turn(convolve, inputs, kernel.shape[0], dilation, self.padding)
 
     def get_config(self):
         config = super().get_config()

@@ -10,7 +10,7 @@ from zoo.genotypes.base import check
 from zoo.genotypes.plans.assemblenet import LEVELS, Fusion, Part, Plan
 from zoo.genotypes.plans.residual import Layer, Module
 from zoo.layers.attention import PeerAttention
-from zoo.layers.convolution import SpatialConv, TemporalConv
+from zoo.layers.convolution import JointConv, SpatialConv, TemporalConv
 from zoo.layers.flow import flow_of
 from zoo.layers.fusion import GatedSum
 from zoo.layers.head import VideoHead
@@ -232,7 +232,7 @@ def _conv(layer: Layer) -> keras.layers.Layer:
     options |= {"padding": layer.padding, "kernel_initializer": start}
     if layer.kind == "space_time":
         dilation = (layer.dilation, 1, 1)
-        return layers.Conv3D(filters, layer.size, dilation_rate=dilation, **options)
+        return JointConv(filters, layer.size, dilation_rate=dilation, **options)
     return SpatialConv(filters, layer.size, layer.stride, **options)
 
 

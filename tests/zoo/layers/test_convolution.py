@@ -72,14 +72,32 @@ def test_temporal_conv_is_a_conv3d_over_time(size, stride, dilation, padding):
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(("size", "dilation"), [((3, 3, 3), 2), ((2, 4, 2), 3)])
+def test_a_joint_conv_dilates_over_time(size, dilation, padding):
+    rate = (dilation, 1, 1)
+    layer = JointConv(7, size, padding=padding, dilation_rate=rate)
+    clip = np.concatenate([CLIP, 2 * CLIP, 3 * CLIP], axis=1)
+    outputs = layer(clip)
+    expected = ops.conv(clip, layer.kernel, 1, padding, dilation_rate=rate)
+    assert layer.compute_output_shape(clip.shape) == outputs.shape
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.tensorflow
-def test_a_dilated_temporal_conv_is_of_what_litert_has():
+@pytest.mark.parametrize(
+    "layer",
+    [
+        TemporalConv(7, 3, dilation_rate=2, padding="same"),
+        JointConv(7, 3, dilation_rate=(2, 1, 1), padding="same"),
+    ],
+)
+def test_a_dilated_conv_is_of_what_litert_has(layer):
     import tensorflow as tf
 
-    layer = TemporalConv(7, 3, dilation_rate=2, padding="same")
     function = tf.function(layer).get_concrete_function(tf.TensorSpec(CLIP.shape))
     kinds = {operation.type for operation in function.graph.get_operations()}
-    assert "Conv2D" in kinds
+    assert kinds & {"Conv2D", "Conv3D"}
     assert "SpaceToBatchND" not in kinds
 
 
