@@ -115,8 +115,9 @@ def check_values(values: flags.FlagValues) -> None:
         for name in model.split(","):
             known = name in genotypes.FOUND or os.path.exists(name.strip())
             near = difflib.get_close_matches(name, genotypes.FOUND, cutoff=0.5)
-            rule = f"a path that exists, or a name such as {near or [*genotypes.FOUND]}"
-            check(known, "model", rule, name)
+            rule = f", or a name such as {near or [*genotypes.FOUND]}"
+            path = name != pathlib.Path(name).name or "." in name
+            check(known, "model", f"a path that exists{'' if path else rule}", name)
     search = given(values, "search")
     if search is not None:
         exists = pathlib.Path(search).is_dir()

@@ -15,7 +15,7 @@ import numpy as np
 from zoo import devices, distribution, files, inputs, metrics
 from zoo.genotypes import ClipSpec, Genotype, from_json
 from zoo.genotypes.base import check
-from zoo.record import BEST_WEIGHTS, MODEL
+from zoo.record import BEST, BEST_WEIGHTS, MODEL
 
 if TYPE_CHECKING:
     from zoo.ensemble import Ensemble  # Imports this module.
@@ -147,7 +147,10 @@ def read_description(workdir: str | os.PathLike) -> Description:
         ValueError: There is none, or it is not what `describe` writes.
     """
     path = pathlib.Path(workdir, MODEL)
-    check(path.is_file(), "workdir", f"a run's folder, with {MODEL}", str(workdir))
+    rule = f"a run's folder, with {MODEL}"
+    searched = any(f.is_file() for f in (path.with_name(BEST), pathlib.Path(workdir)))
+    hint = "; zoo.train makes one of what a search found" if searched else ""
+    check(path.is_file(), "workdir", f"{rule}{hint}", str(workdir))
     try:
         record = json.loads(path.read_text("utf-8"))
         check(record["version"] == VERSION, "version", repr(VERSION), record["version"])

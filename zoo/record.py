@@ -18,6 +18,8 @@ SUMMARY = "summary.md"
 MEMBERS = "members.json"  # Of an ensemble: which networks of a search it has.
 EVALUATION, PREDICTIONS = "evaluation.json", "predictions.npz"
 BENCHMARK = ("benchmark.json", "benchmark.csv", "accuracy-latency.svg")
+UNSET = "not set"
+HEAD = "# Repeats the run: python -m "  # The begin of a config's first line.
 # In the environment of a process whose run another process has recorded.
 RECORDED = "ZOO_RUN_IS_RECORDED"
 # The number that Keras is told of a process, where several train together.
@@ -67,10 +69,10 @@ def write(workdir: str | os.PathLike, module: str, text: str) -> None:
     # A run that failed before it began left nothing else.
     begun = path.exists() and {p.name for p in folder.iterdir()} - {CONFIG, OPERATIVE}
     if begun:
-        _refuse_another(folder, settings(text))
+        _refuse_another(folder, module, settings(text))
     check_writable(folder)
     place = shlex.quote(str(path))
-    head = f"# Repeats the run: python -m {module} --gin_file={place}\n"
+    head = f"{HEAD}{module} --gin_file={place}\n"
     write_text(path, head + text)
 
 
@@ -175,20 +177,36 @@ def _short(known: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _refuse_another(folder: pathlib.Path, new: dict[str, str]) -> None:
-    new, old = _short(new), _short(settings((folder / CONFIG).read_text("utf-8")))
+def _refuse_another(folder: pathlib.Path, module: str, new: dict[str, str]) -> None:
+    text = (folder / CONFIG).read_text("utf-8")
+    made = text.removeprefix(HEAD).split(maxsplit=1)[:1] or [module]
+    if text.startswith(HEAD) and made[0] != module:
+        _refuse(folder, f"of {made[0]}, now {module}")
+    differences = _differences(folder, _short(settings(text)), _short(new))
+    # First what both tell: other files, and --smoke, set much that few know.
+    for both in (True, False):
+        for name, then, now in differences:
+            if both == (UNSET not in (then, now)):
+                _refuse(folder, f"with {name} {then}, now {now}")
+
+
+def _differences(
+    folder: pathlib.Path, old: dict[str, str], new: dict[str, str]
+) -> list[tuple[str, str, str]]:
+    """Names of settings that a run does not go on with, as they were and are now."""
     # Only the operative config has what was left to its default.
     operative = folder / OPERATIVE
     text = operative.read_text("utf-8") if operative.exists() else ""
     defaults = _short(settings(text))
-    for name in sorted(old.keys() | new.keys()):
-        then = old.get(name, defaults.get(name, "not set"))
-        now = new.get(name, "not set")
-        if name.rpartition(".")[2] not in FREE and then != now:
-            raise ValueError(
-                "`workdir` must be new, or of the same run. "
-                f"Got: {str(folder)!r}, a run with {name} {then}, now {now}"
-            )
+    then = {**{name: defaults.get(name, UNSET) for name in new}, **old}
+    names = [n for n in sorted(then) if n.rpartition(".")[2] not in FREE]
+    rows = [(name, then[name], new.get(name, UNSET)) for name in names]
+    return [row for row in rows if row[1] != row[2]]
+
+
+def _refuse(folder: pathlib.Path, why: str) -> None:
+    got = f"{str(folder)!r}, a run {why}"
+    raise ValueError(f"`workdir` must be new, or of the same run. Got: {got}")
 
 
 def is_run(folder: str | os.PathLike) -> bool:

@@ -100,6 +100,13 @@ def test_folder_without_a_run_is_refused(tmp_path):
         inference.load(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["", "best.json"])
+def test_what_a_search_found_is_to_be_trained_first(name, tmp_path):
+    (tmp_path / "best.json").write_text("{}")
+    with pytest.raises(ValueError, match="makes one of what a search found"):
+        inference.load(tmp_path / name)
+
+
 def test_run_without_weights_is_refused(tmp_path):
     inference.describe(tmp_path, DESCRIPTION)
     with pytest.raises(ValueError, match=r"saved best\.weights\.h5, as its first"):

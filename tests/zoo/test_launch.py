@@ -137,6 +137,18 @@ def test_folder_of_another_run_is_refused(config, tmp_path):
     assert (tmp_path / "config.gin").read_text() == before
 
 
+def test_what_both_runs_tell_comes_first_and_another_job_before_it(tmp_path):
+    record.write(tmp_path, "zoo.train", "a.b.rare = 2\ntrain.train.model = 'tvn1'\n")
+    (tmp_path / "journal.jsonl").touch()
+    text = "train.train.model = 'i3d'\n"
+    with pytest.raises(ValueError, match=r"a run with train\.train\.model 'tvn1', now"):
+        record.write(tmp_path, "zoo.train", text)
+    with pytest.raises(ValueError, match=r"a run with a\.b\.rare 2, now not set"):
+        record.write(tmp_path, "zoo.train", text.replace("i3d", "tvn1"))
+    with pytest.raises(ValueError, match=r"a run of zoo\.train, now search\.run"):
+        record.write(tmp_path, "search.run", text)
+
+
 def test_same_run_may_go_on_with_more_steps(config, tmp_path):
     run(tmp_path, config)
     run(tmp_path, config, "--gin_bindings=toy_job.work.steps=9")
@@ -507,6 +519,16 @@ def test_same_run_by_another_import_goes_on(tmp_path):
     record.write(tmp_path, "zoo.train", f"{new}train.train.save_minutes = 5.0\n")
     with pytest.raises(ValueError, match=r"with train.train.save_every not set, now 5"):
         record.write(tmp_path, "zoo.train", f"{new}train.train.save_every = 5\n")
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [("runs/bset.json", False), ("tnv1", True), ("bset.json", False)],
+)
+def test_a_path_that_is_not_there_brings_no_names(model, names, tmp_path):
+    line = message("zoo.train.train", f"--workdir={tmp_path}", f"--model={model}")
+    assert line.startswith("`model` must be a path that exists")
+    assert (", or a name such as" in line) == names
 
 
 def test_other_processes_write_no_record(tmp_path, monkeypatch):
