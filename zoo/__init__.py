@@ -10,7 +10,7 @@ Names load when they are first used, so that `zoo.genotypes` imports no Keras.
 
 import importlib
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 # Where each public name lives. The published networks' names are public, too.
 PLACES = {
