@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 
 # Said in one place, and read without importing Keras.
 FACE = pathlib.Path(__file__).with_name("zoo") / "__init__.py"
+README = pathlib.Path(__file__).with_name("README.md")
 TEXT = FACE.read_text(encoding="utf-8")
 VERSION = re.search(r'^__version__ = "(.*)"$', TEXT, re.MULTILINE)[1]
 JAX = ["jax>=0.10", "jaxlib>=0.10"]
@@ -17,6 +18,14 @@ setup(
     name="video-zoo",
     version=VERSION,
     description="Searched video networks, and the searches that find them, on Keras 3",
+    long_description=README.read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    keywords=["video", "neural architecture search", "keras", "action recognition"],
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=[*find_packages(include=["zoo*", "search*", "datasets*"]), "zoo.configs"],
