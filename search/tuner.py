@@ -27,6 +27,7 @@ from search.trial_loop import TrialLoop
 from zoo import genotypes, registry
 from zoo.files import check_room, write_json
 from zoo.genotypes.base import check, check_whole
+from zoo.record import MODEL
 from zoo.weights import file_bytes
 
 UNTITLED = "untitled_project"  # As keras-tuner calls what has no name.
@@ -120,9 +121,11 @@ class ArchitectureTuner(TrialLoop):
             **fit_kwargs: For the hypermodel's `fit`, such as `validation_data`.
 
         Raises:
-            ValueError: Another process searches in the folder.
+            ValueError: Another process searches in the folder, or a training is there.
             OSError: The journal can not be written.
         """
+        free = not Path(self.project_dir, MODEL).exists()
+        check(free, "project_name", "a folder without a training", self.project_dir)
         self._fit_options = {}
         if verbose is not None and self._is_foreign():
             self._fit_options["verbose"] = verbose

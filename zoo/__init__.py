@@ -29,7 +29,7 @@ PLACES = {
     "fold_batch_norm": "zoo.fusing",
     "from_rgb": "zoo.streams",
     "fuse": "zoo.ensemble",
-    "list_models": "zoo.registry",
+    "list_models": "zoo.genotypes",
     "load": "zoo.inference",
 }
 

@@ -1,7 +1,6 @@
 """Which function builds which genotype, and the models by name."""
 
 import difflib
-import fnmatch
 import inspect
 import numbers
 from collections.abc import Callable, Iterable
@@ -51,11 +50,6 @@ FEEDBACK: dict[type[Genotype], Callable[..., dict[str, float]]] = {
 }
 # What `build` gives every builder; the rest are a family's options.
 COMMON = ("genotype", "input_shape", "num_classes", "include_top")
-
-
-def list_models(pattern: str = "*") -> list[str]:
-    """Names of the published models, by a shell pattern such as "tvn*"."""
-    return sorted(fnmatch.filter(FOUND, pattern))
 
 
 def build(

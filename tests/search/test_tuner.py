@@ -81,6 +81,13 @@ def test_a_search_leaves_its_files(tmp_path, instant, capsys):
     assert kept == {"journal.jsonl", "history.csv", "best.json"}
 
 
+def test_a_training_s_folder_is_left_alone(tmp_path, instant):
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(ValueError, match="`project_name` must be a folder without a"):
+        tuner(tmp_path).search(Blinks())
+    assert [path.name for path in tmp_path.iterdir()] == ["model.json"]
+
+
 def test_a_search_that_is_taken_up_again_says_where(tmp_path, instant, capsys):
     tuner(tmp_path, max_trials=2).search(Blinks(), verbose=False)
     assert capsys.readouterr().out == ""

@@ -3,6 +3,7 @@
 `FOUND` holds the published architectures by name, `FAMILIES` the genotype classes.
 """
 
+import fnmatch
 import functools
 
 from zoo.genotypes.assemblenet import AssembleNetGenotype
@@ -24,7 +25,15 @@ from zoo.genotypes.pvnas import PVNASGenotype
 from zoo.genotypes.resnet2plus1d import ResNet2Plus1DGenotype
 from zoo.genotypes.tiny_video import TinyVideoGenotype
 
-__all__ = ["FAMILIES", "FOUND", "ClipSpec", "Cost", "Genotype", "from_json"]
+__all__ = [
+    "FAMILIES",
+    "FOUND",
+    "ClipSpec",
+    "Cost",
+    "Genotype",
+    "from_json",
+    "list_models",
+]
 
 FAMILIES: dict[str, type[Genotype]] = {
     genotype_class.family: genotype_class
@@ -48,6 +57,11 @@ FOUND: dict[str, Genotype] = {
     **resnet2plus1d.FOUND,
     **tiny_video.FOUND,
 }
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names of the published networks, by a shell pattern such as "tvn*"."""
+    return sorted(fnmatch.filter(FOUND, pattern))
 
 
 def from_json(text: str) -> Genotype:
