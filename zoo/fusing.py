@@ -29,7 +29,10 @@ def fuse(model: keras.Model) -> keras.Model:
     built = bool(getattr(model, "inputs", None))
     check(built, "model", "a functional model", getattr(model, "name", model))
     followers = _followers(model)
-    tensors = {id(t): keras.Input(t.shape[1:], name=t.name) for t in model.inputs}
+    tensors = {
+        id(t): keras.Input(t.shape[1:], dtype=t.dtype, name=t.name)
+        for t in model.inputs
+    }
     inputs = list(tensors.values())
     for layer in model.layers:
         if _ids(layer)[0] in tensors:  # The input, or merged already.

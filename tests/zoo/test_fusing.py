@@ -236,3 +236,11 @@ def test_batch_norm_folds_in_every_family(name, shape):
 def test_what_is_no_functional_model_is_refused(model):
     with pytest.raises(ValueError, match="`model` must be a functional model"):
         fuse(model)
+
+
+def test_inputs_keep_their_types():
+    clip = keras.Input((2, 4, 4, 3), name="clip")
+    objects = keras.Input((2, 4, 4), dtype="uint8", name="objects")
+    x = layers.Concatenate()([clip, layers.Embedding(4, 2)(objects)])
+    model = keras.Model([clip, objects], SpatialConv(2, 1)(x))
+    assert [t.dtype for t in fuse(model).inputs] == ["float32", "uint8"]
